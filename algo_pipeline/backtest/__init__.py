@@ -1,0 +1,1 @@
+"""The exact event-driven backtest, its slow reference, metrics and reports."""

@@ -1,0 +1,1 @@
+"""The algo-pipeline command: parse, call, render."""

@@ -1,0 +1,1 @@
+"""Building blocks every other package rests on: types, errors, time, storage, settings, logging."""

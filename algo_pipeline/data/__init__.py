@@ -1,0 +1,1 @@
+"""Pure market-data code: indicators, features, labels and the merging of bars."""

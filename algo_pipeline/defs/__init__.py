@@ -1,0 +1,1 @@
+"""Dagster definitions; the only package, with definitions.py, that knows Dagster."""

@@ -1,0 +1,1 @@
+"""Abstract base classes of the parts that can be exchanged."""

@@ -1,0 +1,39 @@
+"""What a classifier must offer to be trained, calibrated, registered and deployed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from sklearn.base import BaseEstimator
+
+from algo_pipeline.common.types import FloatArray
+
+
+class ModelInterface(ABC):
+    """A recipe for a binary classifier: it makes unfitted scikit-learn estimators and names itself.
+
+    An estimator it makes has ``fit(X, y)``, ``classes_`` and ``decision_function(X)`` giving log-odds of shape (n,).
+    """
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """The name in settings and records, for example ``logistic``."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> Mapping[str, float | int | str | bool]:
+        """Every parameter that defines the fit; part of the recipe's hash."""
+
+    @abstractmethod
+    def make_estimator(self) -> BaseEstimator:
+        """A fresh, unfitted, deterministic estimator."""
+
+    @abstractmethod
+    def feature_weights(self, estimator: BaseEstimator, X: FloatArray, y: FloatArray) -> FloatArray:
+        """Importance of each feature for a fitted ``estimator``, shape (n_features,).
+
+        Signed coefficients on standardized features where the model is linear; else the loss in log score when
+        the feature's column is permuted on (X, y), with a fixed seed.
+        """

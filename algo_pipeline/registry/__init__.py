@@ -1,0 +1,1 @@
+"""Adapters to the model registry and to the deployed champion bundle."""

@@ -1,0 +1,1 @@
+"""Dataset, walk-forward splits, training, evaluation, statistics and promotion rules."""

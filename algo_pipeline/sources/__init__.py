@@ -1,0 +1,1 @@
+"""Market-data adapters, one venue or medium each."""

@@ -1,0 +1,1 @@
+"""From probability to order intent: the scalar rules used by backtests and live trading alike."""
