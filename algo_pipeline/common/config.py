@@ -1,0 +1,197 @@
+"""Settings: environment variables over ``.env`` over defaults, every name prefixed ``ALGO_TRADER_``.
+
+A name under the prefix that no setting has is an error that suggests the nearest one, so that a typing mistake
+never silently leaves a default in force. Secrets are ``SecretStr``: their values appear in no repr, log or record.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from algo_pipeline.common.errors import AlgoPipelineError, SettingsError
+from algo_pipeline.common.time import to_utc
+from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.common.types import Symbol
+
+PREFIX = "ALGO_TRADER_"
+_ENV_FILE = Path(".env")
+_SQLITE = "sqlite:///"
+
+SourceName = Literal["binance", "alpaca", "file", "simulated"]
+LabelName = Literal["direction_1h", "direction_4h", "direction_24h", "triple_barrier_24h"]
+_RULES = BacktestConfig()
+
+
+class Settings(BaseSettings):
+    """Every setting of the pipeline, validated and frozen.
+
+    Raises
+    ------
+    SettingsError
+        From :func:`load_settings`, for an unknown name or an impossible value.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_file_encoding="utf-8")
+
+    symbols: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("BTC/USD", "ETH/USD"), description="Pairs to research and trade, separated by commas."
+    )
+    data_source: SourceName = Field("binance", description="Where bars come from.")
+    data_path: Path | None = Field(None, description="The user's own bars (CSV or Parquet) for the source `file`.")
+    history_start: str = Field("2020-01-01", description="First bar to ask a source for, UTC.")
+    label: LabelName = Field("direction_1h", description="The label that is trained, evaluated and traded.")
+    model: Literal["logistic", "boosting"] = Field("logistic", description="Kind of the base model.")
+    calibrator: Literal["platt", "isotonic"] = Field("platt", description="How scores become probabilities.")
+    challenger: bool = Field(True, description="Also train the other kind of model on the same folds and compare.")
+    n_folds: int = Field(8, ge=2, le=100, description="Walk-forward test blocks.")
+    rolling_window_bars: int | None = Field(
+        None, ge=1, description="Rows of a rolling training window; unset: it expands."
+    )
+    promotion_policy: Literal["gated", "always"] = Field(
+        "gated", description="`always` skips the gate and deploys `trading: on`, whatever the evidence says."
+    )
+
+    artifacts_dir: Path = Field(Path("artifacts"), description="Everything the pipeline writes, but MLflow's store.")
+    data_dir: Path | None = Field(None, description="Bars; default: `data` under the artifacts folder.")
+    mlflow_tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow's backend store.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="Console log level."
+    )
+
+    binance_url: str = Field("https://data-api.binance.vision", description="Root of Binance's public API.")
+    coingecko_url: str = Field("https://api.coingecko.com", description="Root of CoinGecko's API.")
+    alpaca_data_url: str = Field("https://data.alpaca.markets", description="Root of Alpaca's market data API.")
+    alpaca_trading_url: str = Field("https://paper-api.alpaca.markets", description="Root of Alpaca's paper API.")
+    alpaca_api_key: SecretStr | None = Field(None, description="Key of an Alpaca paper account.")
+    alpaca_secret_key: SecretStr | None = Field(None, description="Secret of an Alpaca paper account.")
+    alert_urls: SecretStr | None = Field(None, description="Where alerts go, as apprise URLs separated by commas.")
+
+    live_bars_source: SourceName | None = Field(
+        None, description="Where live bars come from; unset: the bundle's training source."
+    )
+    max_decision_delay: int = Field(
+        600, gt=0, le=3600, description="Seconds after a bar's close within which a decision may still trade."
+    )
+
+    simulated_seed: int = Field(7, ge=0, description="Seed of the simulated market.")
+    simulated_signal_strength: float = Field(
+        0.0, ge=0, le=1, description="Planted predictability of the simulated market; 0 is a true null."
+    )
+    simulated_years: int = Field(4, ge=1, le=20, description="Length of the simulated history.")
+
+    initial_cash: float = Field(_RULES.initial_cash, description="Start cash of a backtest, in quote currency.")
+    enter_threshold: float = Field(_RULES.enter_threshold, description="Probability at or above which to be long.")
+    exit_threshold: float = Field(_RULES.exit_threshold, description="Probability at or below which to be flat.")
+    position_fraction: float = Field(_RULES.position_fraction, description="Target notional, as a share of equity.")
+    max_position_fraction: float = Field(_RULES.max_position_fraction, description="Cap of the target notional.")
+    max_drawdown: float = Field(_RULES.max_drawdown, description="Drawdown at which the kill switch latches.")
+    cooldown_bars: int = Field(_RULES.cooldown_bars, description="Bars between an exit and the next entry.")
+    fee_bps: float = Field(_RULES.fee_bps, description="Taker fee on quote notional.")
+    slippage_bps: float = Field(_RULES.slippage_bps, description="Half spread plus slippage.")
+    fee_in_base: bool = Field(_RULES.fee_in_base, description="Take a buy's fee from the coin received.")
+    quantity_step: float = Field(_RULES.quantity_step, description="Smallest quantity increment, a power of ten.")
+    min_notional: float = Field(_RULES.min_notional, description="Smallest order, in quote currency.")
+    cash_buffer_bps: float | None = Field(_RULES.cash_buffer_bps, description="Cash margin of a buy at the decision.")
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _split_symbols(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        symbols = tuple(str(Symbol.parse(str(part))) for part in parts if str(part).strip())
+        if not symbols:
+            raise ValueError("at least one symbol is expected, for example BTC/USD")
+        if len(set(symbols)) != len(symbols):
+            raise ValueError(f"every symbol is expected once; found {', '.join(symbols)}")
+        return symbols
+
+    @field_validator("history_start")
+    @classmethod
+    def _check_history_start(cls, value: str) -> str:
+        to_utc(value)
+        return value
+
+    @model_validator(mode="after")
+    def _check_trading_rules(self) -> Settings:
+        self.backtest_config()
+        if self.data_source == "file" and self.data_path is None:
+            raise ValueError("the source `file` needs a file: set ALGO_TRADER_DATA_PATH or pass --path")
+        return self
+
+    def backtest_config(self) -> BacktestConfig:
+        """The trading rules among the settings."""
+        return BacktestConfig(**{name: getattr(self, name) for name in BacktestConfig.__dataclass_fields__})
+
+    def parsed_symbols(self) -> tuple[Symbol, ...]:
+        """The configured pairs."""
+        return tuple(Symbol.parse(text) for text in self.symbols)
+
+    def bars_dir(self) -> Path:
+        """Folder of the stored bars."""
+        return self.data_dir or self.artifacts_dir / "data"
+
+    def mlflow_uri(self) -> str:
+        """The tracking URI with a relative SQLite path made absolute, so that it survives a change of folder."""
+        if not self.mlflow_tracking_uri.startswith(_SQLITE):
+            return self.mlflow_tracking_uri
+        return _SQLITE + str(Path(self.mlflow_tracking_uri.removeprefix(_SQLITE)).absolute())
+
+    def secret_values(self) -> tuple[str, ...]:
+        """The secrets in clear, for the log filter that must never let them through."""
+        fields = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(field.get_secret_value() for field in fields if isinstance(field, SecretStr) if field)
+
+    def public_values(self) -> dict[str, Any]:
+        """Every setting in a form that may be shown or recorded; secrets read ``**********``."""
+        return self.model_dump(mode="json")
+
+
+def load_settings(env_file: Path | None = _ENV_FILE, **overrides: Any) -> Settings:
+    """Read the settings; ``overrides`` (from a command line) win over environment and ``.env``.
+
+    Raises
+    ------
+    SettingsError
+        For a name under the prefix that no setting has, or a value outside its domain.
+    """
+    _refuse_unknown_names(os.environ, "the environment")
+    if env_file is not None and env_file.is_file():
+        _refuse_unknown_names(dotenv_values(env_file, encoding="utf-8"), str(env_file))
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(_env_file=env_file, **given)
+    except ValidationError as error:
+        raise SettingsError(_describe(error), "Correct it in the environment or in .env.") from None
+    except AlgoPipelineError as error:
+        raise SettingsError(error.message, error.remedy) from None
+
+
+def _refuse_unknown_names(names: Mapping[str, Any], where: str) -> None:
+    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    for name in sorted(names):
+        if not name.upper().startswith(PREFIX) or name.upper() in known:
+            continue
+        nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
+        raise SettingsError(f"{name} in {where} is not a setting.", f"Did you mean {nearest[0]}? Rename or remove it.")
+
+
+def _describe(error: ValidationError) -> str:
+    problems = []
+    for item in error.errors(include_url=False, include_context=False):
+        field = str(item["loc"][0]) if item["loc"] else ""
+        reason = item["msg"].removeprefix("Value error, ")
+        name = f"{PREFIX}{field.upper()}: " if field else ""
+        found = "" if not field or _is_secret(field) else f" (found {item['input']!r})"
+        problems.append(f"{name}{reason}{found}")
+    return "; ".join(problems)
+
+
+def _is_secret(field: str) -> bool:
+    return field in Settings.model_fields and "SecretStr" in str(Settings.model_fields[field].annotation)

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from algo_pipeline.common.config import Settings, load_settings
+from algo_pipeline.common.errors import SettingsError
+from algo_pipeline.common.trading_rules import BacktestConfig
+
+
+def test_environment_wins_over_env_file_and_env_file_over_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("ALGO_TRADER_FEE_BPS=11\nALGO_TRADER_SLIPPAGE_BPS=2\n")
+    monkeypatch.setenv("ALGO_TRADER_FEE_BPS", "7")
+    settings = load_settings(env_file)
+    assert (settings.fee_bps, settings.slippage_bps, settings.enter_threshold) == (7.0, 2.0, 0.55)
+
+
+def test_an_override_wins_over_the_environment_and_none_is_no_override(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALGO_TRADER_SYMBOLS", "SOL/USD")
+    assert load_settings(None, symbols="BTC/USD").symbols == ("BTC/USD",)
+    assert load_settings(None, symbols=None).symbols == ("SOL/USD",)
+
+
+def test_a_misspelt_name_suggests_the_nearest_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALGO_TRADER_SYMBOL", "BTC/USD")
+    with pytest.raises(SettingsError, match=r"ALGO_TRADER_SYMBOL in the environment.*ALGO_TRADER_SYMBOLS"):
+        load_settings(None)
+
+
+def test_a_misspelt_name_in_the_env_file_names_the_file(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("ALGO_TRADER_FEE_BSP=11\n")
+    with pytest.raises(SettingsError, match=r"FEE_BSP in .*\.env is not a setting.*ALGO_TRADER_FEE_BPS"):
+        load_settings(env_file)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("FEE_BPS", "abc", "ALGO_TRADER_FEE_BPS: .*valid number.*'abc'"),
+        ("MAX_DECISION_DELAY", "0", "ALGO_TRADER_MAX_DECISION_DELAY: .*greater than 0"),
+        ("MAX_DECISION_DELAY", "3601", "less than or equal to 3600"),
+        ("SYMBOLS", "btc", "BASE/QUOTE.*'btc'"),
+        ("SYMBOLS", "BTC/USD,btc/usd", "every symbol is expected once"),
+        ("EXIT_THRESHOLD", "0.9", "exit_threshold must be"),
+        ("QUANTITY_STEP", "0.3", "quantity_step must be 10"),
+        ("DATA_SOURCE", "kraken", "ALGO_TRADER_DATA_SOURCE: .*'binance'"),
+        ("DATA_SOURCE", "file", "ALGO_TRADER_DATA_PATH"),
+        ("HISTORY_START", "yesterday-ish", "A time is expected"),
+        ("LABEL", "fwd_return_1h", "direction_1h"),
+    ],
+)
+def test_an_impossible_value_names_setting_expectation_and_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(f"ALGO_TRADER_{name}", value)
+    with pytest.raises(SettingsError, match=expected):
+        load_settings(None)
+
+
+def test_secrets_show_in_no_representation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALGO_TRADER_ALPACA_API_KEY", "PKVERYSECRET")
+    monkeypatch.setenv("ALGO_TRADER_ALERT_URLS", "tgram://123:TOKEN/42")
+    settings = load_settings(None)
+    shown = f"{settings!r} {settings} {settings.public_values()} {settings.model_dump_json()}"
+    assert "PKVERYSECRET" not in shown
+    assert "TOKEN" not in shown
+    assert set(settings.secret_values()) == {"PKVERYSECRET", "tgram://123:TOKEN/42"}
+
+
+def test_a_bad_value_of_a_secret_is_not_echoed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALGO_TRADER_ALPACA_API_KEY", "PKVERYSECRET")
+    monkeypatch.setenv("ALGO_TRADER_FEE_BPS", "x")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None)
+    assert "PKVERYSECRET" not in str(caught.value)
+
+
+def test_every_trading_rule_is_a_setting_with_the_same_default() -> None:
+    defaults = BacktestConfig()
+    for field in fields(BacktestConfig):
+        assert Settings.model_fields[field.name].default == getattr(defaults, field.name), field.name
+
+
+def test_symbols_are_normalized_and_paths_follow_the_artifacts_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALGO_TRADER_SYMBOLS", " btc/usd , ETH-USD ")
+    monkeypatch.setenv("ALGO_TRADER_ARTIFACTS_DIR", "elsewhere")
+    settings = load_settings(None)
+    assert [s.slug for s in settings.parsed_symbols()] == ["BTC-USD", "ETH-USD"]
+    assert settings.bars_dir() == Path("elsewhere/data")
+
+
+def test_a_relative_sqlite_uri_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(None).mlflow_uri() == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
