@@ -17,6 +17,14 @@ class MarketDataSource(ABC):
     def name(self) -> str:
         """The source's name in settings, paths and records, for example ``binance``."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the whole history can be read again at no cost, as from a file or a simulation.
+
+        Ingest then reads it whole every time and refuses it if it contradicts what is stored.
+        """
+        return False
+
     @abstractmethod
     def venue_symbol(self, symbol: Symbol) -> str:
         """The symbol in the source's own spelling, as recorded with every artifact (``BTCUSDT``)."""
