@@ -1,0 +1,68 @@
+"""Entry point of the ``algo-pipeline`` command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from algo_pipeline.cli.errors import MISUSE, fail, foreseeable
+
+
+class _Commands(click.Group):
+    """Imports a command's module only when the command is used, so that --help answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["research", "ui"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "research":
+            from algo_pipeline.cli.research import research
+
+            return research
+        if cmd_name == "ui":
+            from algo_pipeline.cli.ui import ui
+
+            return ui
+        return None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="algo-pipeline", prog_name="algo-pipeline")
+def cli() -> None:
+    """Hourly crypto research you can trust, from bars to a calibrated, registered model and an honest backtest.
+
+    Settings come from ALGO_TRADER_… environment variables, then from .env, then from defaults;
+    docs/settings.md lists them all.
+    """
+
+
+def main() -> None:
+    """Run the command; every foreseeable failure ends in one message, never in a traceback."""
+    as_json = "--json" in sys.argv
+    try:
+        cli.main(standalone_mode=False)
+    except click.UsageError as error:
+        hint = f"{error.ctx.command_path} --help" if error.ctx else "algo-pipeline --help"
+        fail("misuse", error.format_message(), hint, as_json, MISUSE)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        fail("interrupted", "Interrupted.", "Run it again: it continues from what is stored.", as_json)
+    except Exception as error:
+        _fail_unless_unknown(error, as_json)
+
+
+def _fail_unless_unknown(error: Exception, as_json: bool) -> None:
+    from loguru import logger
+
+    known = foreseeable(error)
+    if known is not None:
+        fail(known.code, known.message, known.remedy, as_json)
+    logger.opt(exception=error).debug("unexpected failure")
+    fail(
+        "unexpected",
+        f"{type(error).__name__}: {error}",
+        "This is a defect of the program; the details are in logs/algo_pipeline.log under the artifacts folder.",
+        as_json,
+    )

@@ -1,0 +1,42 @@
+"""The Dagster instance: its home under the artifacts folder, with the repository's dagster.yaml linked in."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from algo_pipeline.common.config import Settings
+from algo_pipeline.common.errors import StorageError
+
+_INSTANCE_SETTINGS = Path(__file__).parents[2] / "dagster.yaml"
+
+
+def prepare_home(settings: Settings) -> Path:
+    """Set DAGSTER_HOME (default: ``<artifacts>/dagster``), create it and link ``dagster.yaml`` into it.
+
+    Raises
+    ------
+    StorageError
+        If the folder can't be created.
+    """
+    home = Path(os.environ.get("DAGSTER_HOME") or settings.artifacts_dir / "dagster").absolute()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        link = home / "dagster.yaml"
+        if not link.exists() and _INSTANCE_SETTINGS.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(_INSTANCE_SETTINGS)
+    except OSError as error:
+        raise StorageError(
+            f"Dagster's home {home} could not be prepared: {error.strerror or error}.",
+            "Make the folder writable, or set ALGO_TRADER_ARTIFACTS_DIR (or DAGSTER_HOME) to another one.",
+        ) from error
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "true")
+    return home
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The instance that commands and web UI share."""
+    prepare_home(settings)
+    return dg.DagsterInstance.get()

@@ -1,0 +1,58 @@
+"""What every asset body has around it: logs shown in the run, foreseeable errors told without a traceback."""
+
+import base64
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+import pandas as pd
+
+from algo_pipeline.common.errors import AlgoPipelineError, TransientSourceError
+from algo_pipeline.common.logger import forward_logs
+
+
+@contextmanager
+def stage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
+    """Bridge the project's log into the run's, and turn a foreseeable error into a failure with its remedy.
+
+    Only an error that may pass lets the run be retried.
+    """
+
+    def show(level: str, message: str) -> None:
+        context.log.log(logging.getLevelName(level if level != "SUCCESS" else "INFO"), message)
+
+    with forward_logs(show):
+        try:
+            yield
+        except AlgoPipelineError as error:
+            raise dg.Failure(
+                description=str(error),
+                metadata={"code": error.code, "remedy": error.remedy or "–"},
+                allow_retries=isinstance(error, TransientSourceError),
+            ) from error
+
+
+def picture(png: bytes, title: str) -> dg.MetadataValue:
+    """A plot as metadata, shown inline by the web UI."""
+    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def table(frame: pd.DataFrame, decimals: int = 4) -> dg.MetadataValue:
+    """A small frame as a Markdown table."""
+    header = [str(frame.index.name or ""), *map(str, frame.columns)]
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    for label, row in zip(frame.index, frame.itertuples(index=False), strict=True):
+        cells = [f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell) for cell in row]
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def span_metadata(frame: pd.DataFrame) -> dict[str, dg.MetadataValue]:
+    """Row count, first and last time and the share of missing values."""
+    metadata: dict[str, dg.MetadataValue] = {"dagster/row_count": dg.MetadataValue.int(len(frame))}
+    if len(frame):
+        metadata["first_bar"] = dg.MetadataValue.text(frame.index[0].isoformat())
+        metadata["last_bar"] = dg.MetadataValue.text(frame.index[-1].isoformat())
+        metadata["missing_share"] = dg.MetadataValue.float(float(frame.isna().to_numpy().mean()))
+    return metadata

@@ -1,0 +1,128 @@
+"""The champion bundle: the one file that live trading reads, whole and verified, without MLflow."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from algo_pipeline.common.errors import CorruptFileError
+from algo_pipeline.common.storage import json_hash, read_checked_json, write_checked_json
+from algo_pipeline.common.types import Symbol
+
+FORMAT_VERSION = 1
+_FILE_NAME = "bundle.json"
+
+
+class Trading(str, Enum):
+    """Whether a deployed model may enter positions; FLAT records and exits only."""
+
+    ON = "on"
+    FLAT = "flat"
+
+
+@dataclass(frozen=True, slots=True)
+class ChampionBundle:
+    """A deployed model with all that a decision needs.
+
+    Attributes
+    ----------
+    symbol, label, source, venue_symbol : str
+        What is traded, what was learnt, and where the training bars came from.
+    recipe, recipe_hash : str
+        The recipe's name and identity.
+    feature_names : tuple of str
+        The 37 inputs in order.
+    scorer : mapping or None
+        A linear model's coefficients and calibrator; None for other kinds.
+    estimator_skops : bytes or None
+        The estimator's skops file; None for a linear model.
+    enter_threshold, exit_threshold : float
+        Where a probability becomes LONG or FLAT.
+    history_start, training_end : str
+        ISO times: the open of the first bar, and the close of the last bar that any fit or label read.
+    trading : Trading
+        ``on`` or ``flat``.
+    model_name, model_version, run_id : str
+        Where the model is registered.
+    versions : mapping of str to str
+        Versions of the packages that made it.
+    """
+
+    symbol: str
+    label: str
+    source: str
+    venue_symbol: str
+    recipe: str
+    recipe_hash: str
+    feature_names: tuple[str, ...]
+    scorer: Mapping[str, Any] | None
+    estimator_skops: bytes | None
+    enter_threshold: float
+    exit_threshold: float
+    history_start: str
+    training_end: str
+    trading: Trading
+    model_name: str
+    model_version: str
+    run_id: str
+    versions: Mapping[str, str]
+
+    def to_document(self) -> dict[str, Any]:
+        """A JSON document; floats survive exactly."""
+        document = asdict(self)
+        document["trading"] = self.trading.value
+        document["estimator_skops"] = base64.b64encode(self.estimator_skops).decode() if self.estimator_skops else None
+        return {"format_version": FORMAT_VERSION, **document}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> ChampionBundle:
+        """Inverse of :meth:`to_document`; raises CorruptFileError for another format version or missing fields."""
+        fields = dict(document)
+        version = fields.pop("format_version", None)
+        if version != FORMAT_VERSION or set(fields) != set(cls.__dataclass_fields__):
+            raise CorruptFileError(
+                f"The champion bundle has format version {version}; this program reads {FORMAT_VERSION}.",
+                "Run the research again to deploy a new bundle.",
+            )
+        encoded = fields["estimator_skops"]
+        fields["estimator_skops"] = base64.b64decode(encoded) if encoded else None
+        fields["feature_names"] = tuple(fields["feature_names"])
+        fields["trading"] = Trading(fields["trading"])
+        return cls(**fields)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the bundle's content, as stored with it."""
+        return json_hash(self.to_document())
+
+
+class BundleStore:
+    """The deployed bundles under ``live/champion/<slug>/``."""
+
+    def __init__(self, artifacts_dir: Path) -> None:
+        self._root = artifacts_dir / "live" / "champion"
+
+    def path(self, symbol: Symbol) -> Path:
+        """Where a symbol's bundle lies."""
+        return self._root / symbol.slug / _FILE_NAME
+
+    def deploy(self, bundle: ChampionBundle) -> Path:
+        """Replace the symbol's bundle atomically."""
+        path = self.path(Symbol.parse(bundle.symbol))
+        write_checked_json(path, bundle.to_document())
+        return path
+
+    def load(self, symbol: Symbol) -> ChampionBundle | None:
+        """The deployed bundle, verified against its checksum; None if nothing is deployed.
+
+        Raises
+        ------
+        CorruptFileError
+            If the file was altered or truncated.
+        """
+        path = self.path(symbol)
+        return ChampionBundle.from_document(read_checked_json(path)) if path.exists() else None

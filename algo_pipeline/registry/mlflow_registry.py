@@ -1,0 +1,216 @@
+"""The experiment store and model registry: the only module that imports MLflow.
+
+MLflow is never on the path of a live decision: live reads the champion bundle instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from algo_pipeline.common.errors import RegistryError
+from algo_pipeline.registry.records import DatasetReference, RegisteredVersion, TrainingRecord
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+_SQLITE = "sqlite:///"
+_REQUIREMENTS = ("scikit-learn", "skops", "numpy", "pandas", "scipy")
+
+
+class MlflowRegistry:
+    """Experiments, registered models and aliases of one MLflow store.
+
+    Parameters
+    ----------
+    tracking_uri : str
+        ``sqlite:////absolute/path/mlflow.db`` (artifacts go to ``artifacts`` beside that file) or a server's URL.
+
+    Raises
+    ------
+    RegistryError
+        From any method, if the store can't be reached or refuses.
+    """
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._uri = tracking_uri
+
+    def log_training(self, record: TrainingRecord) -> RegisteredVersion:
+        """Record one training as one run and register its estimator as a new version."""
+        import mlflow
+
+        with _translated(self._uri):
+            client = self._client()
+            experiment_id = self._experiment_id(client, record.experiment_name)
+            run = client.create_run(experiment_id, run_name=record.run_name, tags=_run_tags(record))
+            run_id = run.info.run_id
+            try:
+                self._log_facts(client, run_id, record)
+                with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+                    version = _log_model(record)
+            except BaseException:
+                client.set_terminated(run_id, "FAILED")
+                raise
+            client.update_model_version(record.model_name, version, description=record.description)
+            for key, value in record.tags.items():
+                client.set_model_version_tag(record.model_name, version, key, value)
+            return RegisteredVersion(record.model_name, version, run_id, experiment_id)
+
+    def set_alias(self, model_name: str, alias: str, version: str) -> None:
+        """Point ``alias`` at ``version``."""
+        with _translated(self._uri):
+            self._client().set_registered_model_alias(model_name, alias, version)
+
+    def alias_version(self, model_name: str, alias: str) -> str | None:
+        """The version an alias points at, or None where model or alias doesn't exist."""
+        from mlflow.exceptions import MlflowException
+
+        with _translated(self._uri):
+            try:
+                return str(self._client().get_model_version_by_alias(model_name, alias).version)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+
+    def set_tags(self, version: RegisteredVersion, tags: dict[str, str]) -> None:
+        """Add tags to a version and to the run that made it."""
+        with _translated(self._uri):
+            client = self._client()
+            for key, value in tags.items():
+                client.set_tag(version.run_id, key, value)
+                client.set_model_version_tag(version.model_name, version.version, key, value)
+
+    def load_estimator(self, version: RegisteredVersion, trusted_types: tuple[str, ...]) -> Any:
+        """Load a version's estimator through skops, trusting our own list of types and never the file's."""
+        import skops.io
+
+        with _translated(self._uri), tempfile.TemporaryDirectory() as folder:
+            client = self._client()
+            import mlflow
+
+            uri = client.get_model_version_download_uri(version.model_name, version.version)
+            local = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
+            files = sorted(local.rglob("*.skops"))
+            if len(files) != 1:
+                raise RegistryError(
+                    f"{version.model_name} version {version.version} holds {len(files)} skops files, expected one.",
+                    "Train and register the model again.",
+                )
+            return skops.io.load(files[0], trusted=list(trusted_types))
+
+    def _client(self) -> MlflowClient:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        import mlflow
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        if self._uri.startswith(_SQLITE):
+            Path(self._uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(self._uri)
+        mlflow.set_registry_uri(self._uri)
+        return mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+
+    def _experiment_id(self, client: MlflowClient, name: str) -> str:
+        experiment = client.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        location = None
+        if self._uri.startswith(_SQLITE):
+            # An experiment made over HTTP would get a proxied location that direct SQLite clients can't use.
+            folder = Path(self._uri.removeprefix(_SQLITE)).parent / "artifacts" / name.rpartition("/")[2]
+            location = folder.absolute().as_uri()
+        return str(client.create_experiment(name, artifact_location=location))
+
+    def _log_facts(self, client: MlflowClient, run_id: str, record: TrainingRecord) -> None:
+        import time
+
+        from mlflow.entities import Metric, Param
+
+        now_ms = int(time.time() * 1000)
+        client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now_ms, 0) for name, value in record.metrics.items()],
+            params=[Param(name, value) for name, value in record.parameters.items()],
+        )
+        client.log_inputs(run_id, datasets=[_dataset_input(record.dataset)])
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in record.files.items():
+                target = Path(folder) / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+            client.log_artifacts(run_id, folder)
+
+
+def _run_tags(record: TrainingRecord) -> dict[str, str]:
+    return {**record.tags, "mlflow.note.content": record.description, "mlflow.source.name": "algo-pipeline"}
+
+
+def _log_model(record: TrainingRecord) -> str:
+    import mlflow.sklearn
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    inputs = Schema([ColSpec("double", name) for name in record.dataset.feature_names])
+    outputs = Schema([TensorSpec(np.dtype(np.float64), (-1, 2))])
+    info = mlflow.sklearn.log_model(
+        record.estimator,
+        name="model",
+        registered_model_name=record.model_name,
+        signature=ModelSignature(inputs=inputs, outputs=outputs),
+        serialization_format="skops",
+        skops_trusted_types=list(record.trusted_types),
+        pyfunc_predict_fn="predict_proba",
+        pip_requirements=_pinned_requirements(),
+    )
+    return str(info.registered_model_version)
+
+
+def _pinned_requirements() -> list[str]:
+    """Versions of what the estimator needs; given explicitly, for inferring them starts a subprocess."""
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in (*_REQUIREMENTS, "algo-pipeline")]
+
+
+def _dataset_input(reference: DatasetReference) -> Any:
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.entities import DatasetInput, InputTag
+    from mlflow.types import ColSpec, Schema
+
+    dataset = MetaDataset(  # type: ignore[abstract]
+        CodeDatasetSource(tags={"origin": reference.origin}),
+        name=reference.name,
+        # MLflow keeps at most 36 characters of a digest; the whole hash is among the run's parameters.
+        digest=reference.digest[:32],
+        schema=Schema([ColSpec("double", name) for name in reference.feature_names]),
+    )
+    return DatasetInput(dataset._to_mlflow_entity(), tags=[InputTag("mlflow.data.context", "training")])  # noqa: SLF001
+
+
+@contextmanager
+def _translated(uri: str) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise RegistryError(
+            f"The model registry at {_without_password(uri)} failed: {str(error).splitlines()[0]}.",
+            "Check ALGO_TRADER_MLFLOW_TRACKING_URI, that its folder is writable, or that its server runs.",
+        ) from error
+
+
+def _without_password(uri: str) -> str:
+    scheme, separator, rest = uri.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

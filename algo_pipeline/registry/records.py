@@ -1,0 +1,87 @@
+"""What is handed to and received from the model registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from algo_pipeline.common.types import Symbol
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetReference:
+    """The training data of a run: its name, content hash, size and span."""
+
+    name: str
+    digest: str
+    n_rows: int
+    feature_names: tuple[str, ...]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """Everything that one training leaves in the experiment store.
+
+    Attributes
+    ----------
+    symbol, label : Symbol, str
+        What was learnt.
+    run_name, description : str
+        The run's name and its model card in Markdown.
+    parameters : mapping of str to str
+        The recipe and the data's span, comparable between runs.
+    metrics : mapping of str to float
+        Finite figures only; undefined ones are left out.
+    tags : mapping of str to str
+        Searchable facts: source, recipe hash, verdict, Dagster run.
+    dataset : DatasetReference
+        Logged as the run's input.
+    estimator : BaseEstimator
+        The one fitted estimator that is registered.
+    trusted_types : tuple of str
+        The reviewed types that its file may hold.
+    files : mapping of str to bytes
+        Artifacts by their path within the run.
+    """
+
+    symbol: Symbol
+    label: str
+    run_name: str
+    description: str
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    dataset: DatasetReference
+    estimator: BaseEstimator
+    trusted_types: tuple[str, ...]
+    files: Mapping[str, bytes]
+
+    @property
+    def experiment_name(self) -> str:
+        """``algo-pipeline/<slug>``."""
+        return f"algo-pipeline/{self.symbol.slug}"
+
+    @property
+    def model_name(self) -> str:
+        """``algo-pipeline-<slug>-<label>``."""
+        return registered_model_name(self.symbol, self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """A version in the registry and the run that made it."""
+
+    model_name: str
+    version: str
+    run_id: str
+    experiment_id: str
+
+
+def registered_model_name(symbol: Symbol, label: str) -> str:
+    """The registry's name for a symbol and label; MLflow allows no slash in it."""
+    return f"algo-pipeline-{symbol.slug}-{label}"
