@@ -1,0 +1,198 @@
+"""The one scorer of linear models, in research and live: numpy only, bit for bit the same for one row or many.
+
+A live run imports neither scikit-learn nor skops for a linear champion; it reads these coefficients from JSON.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from algo_pipeline.common.errors import ConfigValueError
+from algo_pipeline.common.types import FloatArray
+
+if TYPE_CHECKING:
+    from algo_pipeline.models.calibration import CalibratedClassifier
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlattMap:
+    """``P = 1 / (1 + exp(−(slope·score + intercept)))``."""
+
+    slope: float
+    intercept: float
+
+    def probability(self, scores: FloatArray) -> FloatArray:
+        """Map scores, shape (n,), to probabilities; NaN stays NaN."""
+        return expit(scores * self.slope + self.intercept)
+
+
+@dataclass(frozen=True, slots=True)
+class IsotonicMap:
+    """Piecewise linear between ascending ``scores``, constant outside them."""
+
+    scores: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+    def probability(self, scores: FloatArray) -> FloatArray:
+        """Map scores, shape (n,), to probabilities; NaN stays NaN.
+
+        Notes
+        -----
+        Elementwise multiply and add instead of ``np.interp``, which picks another loop (and on some machines
+        another rounding) for short inputs.
+        """
+        knots, values = np.array(self.scores), np.array(self.probabilities)
+        if len(knots) == 1:
+            return np.where(np.isnan(scores), np.nan, values[0])
+        inside = np.clip(scores, knots[0], knots[-1])
+        left = np.clip(np.searchsorted(knots, inside, side="right") - 1, 0, len(knots) - 2)
+        slopes = np.diff(values) / np.diff(knots)
+        return np.asarray((inside - knots[left]) * slopes[left] + values[left])
+
+
+@dataclass(frozen=True, slots=True)
+class LinearScorer:
+    """Calibrated probabilities of a scaler, a linear model and a calibrator.
+
+    Attributes
+    ----------
+    feature_names : tuple of str
+        Order of the columns that :meth:`predict_proba` expects.
+    mean, scale, weights : tuple of float
+        Per feature: the scaler's mean and deviation, and the model's coefficient on the scaled feature.
+    intercept : float
+        The model's intercept.
+    calibration : PlattMap or IsotonicMap
+        From log-odds to probability.
+    lowest, highest : float
+        Bounds to which probabilities are clipped.
+    """
+
+    feature_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+    calibration: PlattMap | IsotonicMap
+    lowest: float
+    highest: float
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.feature_names), len(self.mean), len(self.scale), len(self.weights)}
+        if len(lengths) != 1:
+            raise ConfigValueError(f"Names, means, scales and weights must be equally many; found {sorted(lengths)}.")
+
+    def log_odds(self, X: FloatArray) -> FloatArray:
+        """The model's uncalibrated log-odds, shape (n,).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_features)
+            Any memory layout. A row with a NaN gives NaN.
+        """
+        rows = np.ascontiguousarray(X, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != len(self.weights):
+            raise ConfigValueError(f"X must have shape (n, {len(self.weights)}); it was {rows.shape}.")
+        terms = (rows - np.array(self.mean)) / np.array(self.scale) * np.array(self.weights)
+        # A sum along the last axis of a C-contiguous array adds every row alone and in the same order, whatever n is;
+        # a matrix product does not: BLAS picks its kernel by shape.
+        return np.asarray(np.ascontiguousarray(terms).sum(axis=1) + self.intercept)
+
+    def predict_proba(self, X: FloatArray) -> FloatArray:
+        """P(label = 1), calibrated and clipped, shape (n,); NaN where a feature is NaN.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_features)
+            Columns in the order of ``feature_names``, any memory layout. Scoring rows one by one gives the very bits
+            of scoring them together.
+        """
+        return np.clip(self.calibration.probability(self.log_odds(X)), self.lowest, self.highest)
+
+    def to_document(self) -> dict[str, Any]:
+        """Plain JSON; floats survive a round trip exactly."""
+        kind = "platt" if isinstance(self.calibration, PlattMap) else "isotonic"
+        return {"format": FORMAT_VERSION, "calibrator": kind, **asdict(self)}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> LinearScorer:
+        """Read what :meth:`to_document` wrote; ConfigValueError for another format."""
+        if document.get("format") != FORMAT_VERSION or document.get("calibrator") not in ("platt", "isotonic"):
+            raise ConfigValueError(
+                f"A linear scorer of format {FORMAT_VERSION} is expected; found format {document.get('format')!r} with"
+                f" calibrator {document.get('calibrator')!r}.",
+                "Deploy the champion again with this version.",
+            )
+        return cls(
+            feature_names=tuple(document["feature_names"]),
+            mean=_floats(document["mean"]),
+            scale=_floats(document["scale"]),
+            weights=_floats(document["weights"]),
+            intercept=float(document["intercept"]),
+            calibration=_calibration_from(document["calibrator"], document["calibration"]),
+            lowest=float(document["lowest"]),
+            highest=float(document["highest"]),
+        )
+
+    @classmethod
+    def from_estimator(cls, estimator: CalibratedClassifier) -> LinearScorer:
+        """Take the coefficients of a fitted scaler + linear model + calibrator.
+
+        Raises
+        ------
+        ConfigValueError
+            If the model is not linear, or was not calibrated on a frame with named columns.
+        """
+        if not is_linear(estimator):
+            raise ConfigValueError(
+                f"Only a scaler followed by a linear model has a linear scorer; found {estimator.model!r}.",
+                "Use the estimator's own predict_proba.",
+            )
+        if not hasattr(estimator, "feature_names_in_"):
+            raise ConfigValueError("The feature names are unknown.", "Fit the calibrator on a frame, not an array.")
+        scaler, classifier = (step for _, step in estimator.model.steps)
+        return cls(
+            feature_names=tuple(str(name) for name in estimator.feature_names_in_),
+            mean=_floats(scaler.mean_),
+            scale=_floats(scaler.scale_),
+            weights=_floats(classifier.coef_[0]),
+            intercept=float(classifier.intercept_[0]),
+            calibration=estimator.calibrator_.mapping(),
+            lowest=estimator.lowest_,
+            highest=estimator.highest_,
+        )
+
+
+def is_linear(estimator: CalibratedClassifier) -> bool:
+    """Whether a calibrated classifier is a standard scaler followed by a linear model."""
+    steps = [step for _, step in getattr(estimator.model, "steps", [])]
+    return len(steps) == 2 and hasattr(steps[0], "mean_") and hasattr(steps[1], "coef_")
+
+
+def expit(log_odds: FloatArray) -> FloatArray:
+    """The logistic function, shape (n,), without overflow; NaN stays NaN.
+
+    Notes
+    -----
+    The exponential is the C library's scalar one: numpy's vectorized one may take another code path, and round
+    otherwise, for the tail of an array or a strided one.
+    """
+    decay = np.array([math.exp(-abs(value)) for value in log_odds.tolist()], dtype=np.float64)
+    return np.where(log_odds >= 0, 1.0, decay) / (1.0 + decay)
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _calibration_from(kind: str, document: Mapping[str, Any]) -> PlattMap | IsotonicMap:
+    if kind == "platt":
+        return PlattMap(float(document["slope"]), float(document["intercept"]))
+    return IsotonicMap(_floats(document["scores"]), _floats(document["probabilities"]))

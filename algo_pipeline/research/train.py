@@ -1,0 +1,198 @@
+"""Fold by fold: models on base rows, calibrators on later rows, probabilities on rows later still."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from algo_pipeline.common.errors import ConfigValueError, DataValidationError
+from algo_pipeline.common.storage import json_hash
+from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.data.features import FEATURE_NAMES
+from algo_pipeline.data.labels import LabelSpec, label_spec
+from algo_pipeline.models.calibration import CalibratedClassifier
+from algo_pipeline.models.catalog import make_calibrator, make_model
+from algo_pipeline.models.linear_scorer import LinearScorer, is_linear
+from algo_pipeline.research.dataset import Dataset
+from algo_pipeline.research.splits import Fold, SplitPlan, SplitRule
+
+OOS_COLUMNS = ("probability", "outcome", "base_rate", "fold")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that defines a model but its data span.
+
+    Parameters
+    ----------
+    model_kind : str
+        A name of :data:`~algo_pipeline.models.catalog.MODEL_KINDS`.
+    calibrator : str
+        A name of :data:`~algo_pipeline.models.catalog.CALIBRATOR_KINDS`.
+    label : str
+        A binary label.
+    split : SplitRule
+        How rows are cut into folds.
+    """
+
+    model_kind: str = "logistic"
+    calibrator: str = "platt"
+    label: str = "direction_1h"
+    split: SplitRule = field(default_factory=SplitRule)
+
+    def __post_init__(self) -> None:
+        make_model(self.model_kind)
+        make_calibrator(self.calibrator)
+        label_spec(self.label)
+
+    @property
+    def label_spec(self) -> LabelSpec:
+        """The label's definition."""
+        return label_spec(self.label)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of :meth:`to_document`: two recipes are the same exactly if their hashes are."""
+        return json_hash(self.to_document())
+
+    def describe(self) -> str:
+        """Model and calibrator, for example ``logistic+platt``."""
+        return f"{self.model_kind}+{self.calibrator}"
+
+    def to_document(self) -> dict[str, Any]:
+        """Plain JSON of features, label, model, calibrator and split rule."""
+        spec = self.label_spec
+        return {
+            "features": list(FEATURE_NAMES),
+            "label": {"name": spec.name, "horizon_bars": spec.horizon_bars, "kind": spec.kind.value},
+            "model": {"kind": self.model_kind, "parameters": dict(make_model(self.model_kind).parameters)},
+            "calibrator": self.calibrator,
+            "split": asdict(self.split),
+        }
+
+
+def fit_models(dataset: Dataset, plan: SplitPlan, recipe: Recipe) -> tuple[Any, ...]:
+    """Fit one model per fold, on that fold's base rows only.
+
+    Returns
+    -------
+    tuple of fitted estimators
+        In the order of ``plan.all_folds``: the production model is the last.
+
+    Raises
+    ------
+    DataValidationError
+        If base rows of a fold hold only one outcome.
+    ConfigValueError
+        If dataset, plan and recipe do not belong together.
+    """
+    _require_matching(dataset, plan, recipe)
+    model, X, y = make_model(recipe.model_kind), dataset.matrix(), dataset.outcomes()
+    for number, fold in enumerate(plan.all_folds):
+        _require_both_outcomes(y[fold.base], f"base rows of fold {number}")
+    return tuple(model.make_estimator().fit(X[fold.base], y[fold.base]) for fold in plan.all_folds)
+
+
+def fit_calibrators(
+    dataset: Dataset, plan: SplitPlan, recipe: Recipe, models: tuple[Any, ...]
+) -> tuple[CalibratedClassifier, ...]:
+    """Calibrate each fold's model on that fold's calibration rows, which it did not see.
+
+    Returns
+    -------
+    tuple of CalibratedClassifier
+        In the order of ``models``; each holds its model, unchanged.
+
+    Raises
+    ------
+    DataValidationError
+        If calibration rows of a fold hold only one outcome.
+    ConfigValueError
+        If dataset, plan, recipe and models do not belong together.
+    """
+    _require_matching(dataset, plan, recipe)
+    _require_one_per_fold(models, plan)
+    y = dataset.outcomes()
+    for number, fold in enumerate(plan.all_folds):
+        _require_both_outcomes(y[fold.calibration], f"calibration rows of fold {number}")
+    return tuple(
+        CalibratedClassifier(model, make_calibrator(recipe.calibrator)).fit(
+            dataset.features.iloc[fold.calibration], y[fold.calibration]
+        )
+        for model, fold in zip(models, plan.all_folds, strict=True)
+    )
+
+
+def stitch_probabilities(
+    dataset: Dataset, plan: SplitPlan, calibrated: tuple[CalibratedClassifier, ...]
+) -> pd.DataFrame:
+    """Out-of-sample probabilities of all test blocks, end to end.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per test row, indexed by ``timestamp``: ``probability`` of outcome 1 by the fold's own calibrated
+        model, ``outcome`` (0.0 or 1.0), ``base_rate`` (share of ones in the fold's train part: what is known without
+        a model), ``fold`` (int64).
+    """
+    _require_one_per_fold(calibrated, plan)
+    parts = [
+        _score_fold(dataset, fold, number, estimator)
+        for number, (fold, estimator) in enumerate(zip(plan.folds, calibrated, strict=False))
+    ]
+    return pd.concat(parts)
+
+
+def predict(estimator: CalibratedClassifier, features: pd.DataFrame) -> FloatArray:
+    """P(outcome 1), shape (n,): through the linear scorer where the model is linear, as live trading does it.
+
+    Parameters
+    ----------
+    estimator : CalibratedClassifier
+        Fitted.
+    features : pd.DataFrame
+        Shape (n, 37), the columns in their order, without NaN.
+    """
+    if is_linear(estimator):
+        return LinearScorer.from_estimator(estimator).predict_proba(features.to_numpy())
+    return np.asarray(estimator.predict_proba(features)[:, 1])
+
+
+def _score_fold(dataset: Dataset, fold: Fold, number: int, estimator: CalibratedClassifier) -> pd.DataFrame:
+    features = dataset.features.iloc[fold.test]
+    values = {
+        "probability": predict(estimator, features),
+        "outcome": dataset.target.to_numpy()[fold.test],
+        "base_rate": float(dataset.target.to_numpy()[fold.train].mean()),
+        "fold": np.int64(number),
+    }
+    return pd.DataFrame(values, index=features.index, columns=list(OOS_COLUMNS))
+
+
+def _require_matching(dataset: Dataset, plan: SplitPlan, recipe: Recipe) -> None:
+    facts = {
+        "label of the dataset": (dataset.label, recipe.label_spec),
+        "label of the plan": (plan.label, recipe.label_spec),
+        "rule of the plan": (plan.rule, recipe.split),
+        "rows of the plan": (plan.n_rows, len(dataset)),
+    }
+    for what, (found, expected) in facts.items():
+        if found != expected:
+            raise ConfigValueError(f"The {what} must be {expected}; it was {found}.", "Make dataset and plan anew.")
+
+
+def _require_one_per_fold(items: tuple[Any, ...], plan: SplitPlan) -> None:
+    expected = len(plan.all_folds)
+    if len(items) != expected:
+        raise ConfigValueError(f"{expected} models are expected, one per fold and production; found {len(items)}.")
+
+
+def _require_both_outcomes(y: IntArray, where: str) -> None:
+    if y.min() == y.max():
+        raise DataValidationError(
+            f"The {len(y)} {where} all have outcome {y[0]}; both outcomes are needed.",
+            "Provide a longer history or another label.",
+        )
