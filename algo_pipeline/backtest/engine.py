@@ -1,0 +1,157 @@
+"""Event-driven backtests of one symbol, or of several in one account.
+
+The order of events inside a bar, and every rule, is told in ``docs/backtest.md``; the compiled state machine is
+``backtest.kernel``, its slow twin in exact decimals ``backtest.broker_sim``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from algo_pipeline.backtest.accounting import verify_accounting
+from algo_pipeline.backtest.inputs import Market, account_market, one_symbol_market
+from algo_pipeline.backtest.kernel import KernelRules, Simulation, simulate
+from algo_pipeline.backtest.metrics import TradingFigures, compute_metrics
+from algo_pipeline.backtest.result import AccountResult, BacktestResult
+from algo_pipeline.backtest.trades import RoundTrips, fills_frame, round_trips, trades_frame
+from algo_pipeline.common.compiled import compiled
+from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.common.types import FloatArray
+
+__all__ = ["AccountResult", "BacktestConfig", "BacktestResult", "run_account_backtest", "run_backtest"]
+
+
+def run_backtest(
+    bars: pd.DataFrame, probability: pd.Series[float], config: BacktestConfig | None = None
+) -> BacktestResult:
+    """Trade one symbol's probabilities under ``config``.
+
+    A decision at bar t uses bars up to t and fills at the open of the next bar that exists.
+
+    Parameters
+    ----------
+    bars : pd.DataFrame
+        Shape (n, 5), valid by ``common.schemas.validate_bars``; n >= 1.
+    probability : pd.Series
+        P(label = 1) by open time of the bar that decides; NaN, or no row, is HOLD. Every row must belong to a bar.
+    config : BacktestConfig, optional
+        The account's rules; default costs and limits if omitted.
+
+    Raises
+    ------
+    InsufficientHistoryError
+        If there is no bar.
+    DataValidationError
+        If bars break their schema, a probability lies outside [0, 1], or one belongs to no bar.
+    AccountingError
+        If cash, holdings and fees do not add up to equity: a defect of the engine.
+    """
+    config = config or BacktestConfig()
+    market = one_symbol_market(bars, probability)
+    simulation, trips, metrics = _run(market, config)
+    return BacktestResult(
+        config=config,
+        curve=_frame(simulation.curve, market.times, ("equity", "cash", "quantity", "drawdown")),
+        trades=trades_frame(trips, market.times),
+        fills=fills_frame(simulation.fill_places, simulation.fill_values, market.times),
+        metrics=metrics,
+        kill_switch_at=_kill_switch_at(simulation, market),
+    )
+
+
+def run_account_backtest(
+    bars_by_symbol: Mapping[Hashable, pd.DataFrame],
+    probability_by_symbol: Mapping[Hashable, pd.Series[float]],
+    config: BacktestConfig | None = None,
+) -> AccountResult:
+    """Trade several symbols in one account: one cash, one equity, one peak and one kill switch.
+
+    Fraction and cap are per symbol, of account equity. At an open, sells fill before buys, buys in the order of
+    ``bars_by_symbol`` until cash ends. Cooldowns are per symbol. A symbol without a bar at t is marked at its last
+    close and HOLDs; its pending order fills at the next bar it has. With one symbol the figures equal
+    :func:`run_backtest` bit for bit.
+
+    Parameters
+    ----------
+    bars_by_symbol, probability_by_symbol : mapping
+        By the same symbols (``Symbol`` or str); values as in :func:`run_backtest`.
+    config : BacktestConfig, optional
+        The account's rules; default costs and limits if omitted.
+
+    Raises
+    ------
+    ConfigValueError
+        If the two mappings do not name the same symbols.
+    InsufficientHistoryError, DataValidationError, AccountingError
+        As :func:`run_backtest`.
+    """
+    config = config or BacktestConfig()
+    market = account_market(bars_by_symbol, probability_by_symbol)
+    simulation, trips, metrics = _run(market, config)
+    names = np.array([str(symbol) for symbol in bars_by_symbol], dtype=object)
+    fills = fills_frame(simulation.fill_places, simulation.fill_values, market.times)
+    return AccountResult(
+        config=config,
+        curve=_frame(simulation.curve[[0, 1, -1]], market.times, ("equity", "cash", "drawdown")),
+        quantities=_frame(simulation.curve[2:-1], market.times, tuple(names)),
+        trades=trades_frame(trips, market.times).assign(symbol=names[trips.places[:, 2]]),
+        fills=fills.assign(symbol=names[simulation.fill_places[:, 1]]),
+        metrics=metrics,
+        kill_switch_at=_kill_switch_at(simulation, market),
+    )
+
+
+def _run(market: Market, config: BacktestConfig) -> tuple[Simulation, RoundTrips, dict[str, float]]:
+    rules = KernelRules.from_config(config)
+    simulation = simulate(market.opens, market.closes, market.probabilities, rules)
+    verify_accounting(simulation, market.closes, rules)
+    trips = round_trips(simulation.fill_places, simulation.fill_values, len(market.opens), rules.fee_rate_in_coin)
+    trading = _trading_figures(market, simulation, trips)
+    return simulation, trips, compute_metrics(market.open_ns, simulation.curve[0], config.initial_cash, trading)
+
+
+def _trading_figures(market: Market, simulation: Simulation, trips: RoundTrips) -> TradingFigures:
+    bars, symbols = simulation.fill_places[:, 0], simulation.fill_places[:, 1]
+    quantity, price, fee = simulation.fill_values.T
+    slippage = quantity * (price - market.opens[symbols, bars])
+    return TradingFigures(
+        trade_pnl=trips.pnl,
+        holding_bars=trips.holding_bars,
+        bars_held=_bars_held(simulation.curve[2:-1]),
+        traded_notional=float(np.abs(quantity * price).sum()),
+        costs=float(fee.sum() + slippage.sum()),
+        buy_and_hold_return=_buy_and_hold_return(market),
+    )
+
+
+@compiled
+def _bars_held(quantities: FloatArray) -> int:
+    """Bars at whose close any symbol is held; ``quantities`` has shape (n_symbols, n_bars)."""
+    count = 0
+    for t in range(quantities.shape[1]):
+        held = False
+        for s in range(quantities.shape[0]):
+            held |= quantities[s, t] > 0.0
+        count += held
+    return count
+
+
+def _buy_and_hold_return(market: Market) -> float:
+    """Mean over symbols of last close / first open − 1: start cash spread evenly, without costs."""
+    returns = [
+        closes[~np.isnan(closes)][-1] / opens[~np.isnan(opens)][0] - 1.0
+        for opens, closes in zip(market.opens, market.closes, strict=True)
+    ]
+    return float(np.mean(returns))
+
+
+def _frame(rows: FloatArray, times: pd.DatetimeIndex, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A frame over ``rows`` of shape (n_columns, n_bars) without copying them."""
+    return pd.DataFrame(rows.T, index=times, columns=list(columns), copy=False)
+
+
+def _kill_switch_at(simulation: Simulation, market: Market) -> pd.Timestamp | None:
+    return None if simulation.kill_bar < 0 else market.times[simulation.kill_bar]

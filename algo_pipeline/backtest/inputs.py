@@ -1,0 +1,144 @@
+"""Bars and probabilities checked and turned into the flat arrays that the kernel reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from algo_pipeline.common.compiled import compiled
+from algo_pipeline.common.errors import ConfigValueError, DataValidationError, InsufficientHistoryError
+from algo_pipeline.common.schemas import BAR_COLUMNS, describe_rows, validate_bars
+from algo_pipeline.common.time import BAR_NS, epoch_ns
+from algo_pipeline.common.types import FloatArray, IntArray
+
+
+class Market(NamedTuple):
+    """Everything a run reads: prices and probabilities of shape (n_symbols, n_bars) on one grid of open times."""
+
+    times: pd.DatetimeIndex
+    open_ns: IntArray
+    opens: FloatArray
+    closes: FloatArray
+    probabilities: FloatArray
+
+
+def one_symbol_market(bars: pd.DataFrame, probability: pd.Series[float]) -> Market:
+    """Check one symbol's bars and probabilities; its grid is the bars that exist.
+
+    Raises
+    ------
+    InsufficientHistoryError
+        If there is no bar.
+    DataValidationError
+        If bars break their schema, a probability lies outside [0, 1], or one belongs to no bar.
+    """
+    if len(bars) == 0:
+        raise InsufficientHistoryError("A backtest needs at least one bar; there was none.", "Pass a longer history.")
+    open_ns = _checked_open_times(bars)
+    opens, closes = bars["open"].to_numpy(), bars["close"].to_numpy()
+    aligned = _aligned_probability(bars.index, probability)
+    return Market(_as_times(bars.index), open_ns, opens[None, :], closes[None, :], aligned[None, :])
+
+
+def account_market(
+    bars_by_symbol: Mapping[Hashable, pd.DataFrame], probability_by_symbol: Mapping[Hashable, pd.Series[float]]
+) -> Market:
+    """Check every symbol and lay them on the union of their open times, NaN where a symbol has no bar.
+
+    Raises
+    ------
+    ConfigValueError
+        If the two mappings do not name the same symbols, or none.
+    InsufficientHistoryError, DataValidationError
+        As :func:`one_symbol_market`.
+    """
+    if not bars_by_symbol or set(bars_by_symbol) != set(probability_by_symbol):
+        raise ConfigValueError(
+            f"Bars and probabilities must name the same symbols, at least one; bars name "
+            f"{[str(s) for s in bars_by_symbol]}, probabilities {[str(s) for s in probability_by_symbol]}.",
+            "Pass one frame of bars and one series of probabilities for each symbol.",
+        )
+    markets = [one_symbol_market(bars, probability_by_symbol[symbol]) for symbol, bars in bars_by_symbol.items()]
+    return markets[0] if len(markets) == 1 else _on_common_grid(markets)
+
+
+def _on_common_grid(markets: list[Market]) -> Market:
+    open_ns = np.unique(np.concatenate([market.open_ns for market in markets]))
+    opens, closes, probabilities = np.full((3, len(markets), len(open_ns)), math.nan)
+    for row, market in enumerate(markets):
+        places = np.searchsorted(open_ns, market.open_ns)
+        opens[row, places] = market.opens[0]
+        closes[row, places] = market.closes[0]
+        probabilities[row, places] = market.probabilities[0]
+    times = pd.DatetimeIndex(open_ns, tz="UTC", name=markets[0].times.name)
+    return Market(times, open_ns, opens, closes, probabilities)
+
+
+def _checked_open_times(bars: pd.DataFrame) -> IntArray:
+    """Open times in epoch nanoseconds of bars that keep the schema; the slow validator only words the error."""
+    if tuple(bars.columns) == BAR_COLUMNS and isinstance(bars.index, pd.DatetimeIndex) and str(bars.index.tz) == "UTC":
+        open_ns = epoch_ns(bars.index)
+        columns = [bars[column].to_numpy() for column in BAR_COLUMNS]
+        if all(values.dtype == np.float64 for values in columns) and _keeps_every_rule(open_ns, *columns):
+            return open_ns
+    return epoch_ns(_as_times(validate_bars(bars).index))
+
+
+def _as_times(index: pd.Index[pd.Timestamp]) -> pd.DatetimeIndex:
+    return index if isinstance(index, pd.DatetimeIndex) else pd.DatetimeIndex(index)
+
+
+@compiled
+def _keeps_every_rule(
+    open_ns: IntArray, opens: FloatArray, highs: FloatArray, lows: FloatArray, closes: FloatArray, volumes: FloatArray
+) -> bool:
+    """The rules of ``common.schemas.validate_bars`` in one pass; comparisons with NaN are False and so fail."""
+    previous = open_ns[0] - 1
+    ok = True
+    for t in range(len(open_ns)):
+        low, high = lows[t], highs[t]
+        in_range = (low > 0.0) & (low <= opens[t]) & (low <= closes[t]) & (opens[t] <= high) & (closes[t] <= high)
+        finite = (high < math.inf) & (volumes[t] >= 0.0) & (volumes[t] < math.inf)
+        ok &= in_range & finite & (open_ns[t] > previous) & (open_ns[t] % BAR_NS == 0)
+        previous = open_ns[t]
+    return ok
+
+
+def _aligned_probability(times: pd.Index[pd.Timestamp], probability: pd.Series[float]) -> FloatArray:
+    """Probabilities by bar as float64, NaN for bars that have none."""
+    if probability.index is not times and not probability.index.equals(times):
+        probability = _reindexed(times, probability)
+    values: FloatArray = np.ascontiguousarray(probability.to_numpy(dtype=np.float64, na_value=math.nan), np.float64)
+    if not _all_probable(values):
+        outside = ~(np.isnan(values) | ((values >= 0.0) & (values <= 1.0)))
+        raise DataValidationError(
+            f"A probability must lie in [0, 1] or be NaN; outside are "
+            f"{describe_rows(pd.DataFrame({'probability': values}, index=times), outside)}.",
+            "Pass calibrated probabilities; NaN where there is none.",
+        )
+    return values
+
+
+def _reindexed(times: pd.Index[pd.Timestamp], probability: pd.Series[float]) -> pd.Series[float]:
+    frame = probability.to_frame("probability")
+    for problem, broken in (
+        ("Probabilities must have unique times; repeated are", probability.index.duplicated()),
+        ("Every probability must belong to a bar; without one are", ~probability.index.isin(times)),
+    ):
+        if broken.any():
+            raise DataValidationError(
+                f"{problem} {describe_rows(frame, broken)}.", "Index probabilities by the bars' open times in UTC."
+            )
+    return probability.reindex(times)
+
+
+@compiled
+def _all_probable(values: FloatArray) -> bool:
+    ok = True
+    for value in values:
+        ok &= math.isnan(value) | ((value >= 0.0) & (value <= 1.0))
+    return ok

@@ -1,0 +1,247 @@
+"""The compiled state machine of one account over flat arrays: fills, marks, kill switch, decisions.
+
+One kernel serves one symbol and several: ``run_backtest`` is an account with one symbol.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from algo_pipeline.backtest.costs import buy_price, fee_on, sell_price
+from algo_pipeline.backtest.execution import cash_cost, fillable_quantity
+from algo_pipeline.common.compiled import compiled
+from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.strategy.position_sizing import cash_per_unit, counts_as_flat, entry_quantity
+from algo_pipeline.strategy.risk import cooldown_has_passed, drawdown_from_peak, kill_switch_trips
+from algo_pipeline.strategy.signal_to_trade import Action, action_for_signal, signal_from_probability
+
+_ENTER = int(Action.ENTER)
+_EXIT = int(Action.EXIT)
+_NEVER = -(2**62)
+
+
+class KernelRules(NamedTuple):
+    """A :class:`BacktestConfig` as the plain numbers that compiled code reads."""
+
+    initial_cash: float
+    enter_threshold: float
+    exit_threshold: float
+    fraction: float
+    max_drawdown: float
+    cooldown_bars: int
+    fee_rate: float
+    fee_rate_in_cash: float
+    fee_rate_in_coin: float
+    slippage_rate: float
+    steps_per_unit: float
+    min_notional: float
+    buffer_rate: float
+
+    @classmethod
+    def from_config(cls, config: BacktestConfig) -> KernelRules:
+        """Rates as fractions, the clamped fraction, and NaN for no cash buffer."""
+        fee = config.fee_rate
+        return cls(
+            initial_cash=float(config.initial_cash),
+            enter_threshold=float(config.enter_threshold),
+            exit_threshold=float(config.exit_threshold),
+            fraction=float(config.target_fraction),
+            max_drawdown=float(config.max_drawdown),
+            cooldown_bars=config.cooldown_bars,
+            fee_rate=fee,
+            fee_rate_in_cash=0.0 if config.fee_in_base else fee,
+            fee_rate_in_coin=fee if config.fee_in_base else 0.0,
+            slippage_rate=config.slippage_rate,
+            steps_per_unit=float(10**config.step_decimals),
+            min_notional=float(config.min_notional),
+            buffer_rate=math.nan if config.cash_buffer_bps is None else config.cash_buffer_bps * 1e-4,
+        )
+
+
+class Simulation(NamedTuple):
+    """What a run leaves behind.
+
+    ``curve`` has shape (3 + n_symbols, n_bars): equity, cash, a quantity per symbol, drawdown, all at close.
+    ``fill_places`` has shape (n_fills, 2): bar and symbol positions. ``fill_values`` has shape (n_fills, 3):
+    quantity (negative for a sell), price, fee. ``kill_bar`` is the bar that latched the kill switch, or -1.
+    """
+
+    curve: FloatArray
+    fill_places: IntArray
+    fill_values: FloatArray
+    kill_bar: int
+
+
+def simulate(opens: FloatArray, closes: FloatArray, probabilities: FloatArray, rules: KernelRules) -> Simulation:
+    """Run one account over all bars.
+
+    Parameters
+    ----------
+    opens, closes, probabilities : ndarray of shape (n_symbols, n_bars)
+        On a common grid, symbols in configured order. NaN prices where a symbol has no bar (open and close alike);
+        a NaN probability is HOLD. Prices are validated by the caller.
+    rules : KernelRules
+        The account's rules.
+    """
+    n_symbols, n_bars = opens.shape
+    # NumPy asks for huge pgaps where compiled code would not: page faults would cost more than the simulation.
+    curve = np.empty((3 + n_symbols, n_bars))
+    places = np.empty((n_symbols * n_bars, 2), np.int64)
+    values = np.empty((n_symbols * n_bars, 3))
+    kill_bar, n_fills = _run(opens, closes, probabilities, rules, curve, places, values)
+    return Simulation(curve, places[:n_fills].copy(), values[:n_fills].copy(), kill_bar)
+
+
+@compiled
+def _run(
+    opens: FloatArray,
+    closes: FloatArray,
+    probabilities: FloatArray,
+    rules: KernelRules,
+    curve: FloatArray,
+    places: IntArray,
+    values: FloatArray,
+) -> tuple[int, int]:
+    """Fill the outputs bar by bar; return the bar that latched the kill switch (or -1) and the number of fills."""
+    n_symbols, n_bars = opens.shape
+    orders = np.zeros(n_symbols)  # pending for the symbol's next bar: > 0 buys, < 0 sells
+    held = np.zeros(n_symbols)
+    marks = np.zeros(n_symbols)  # last closes
+    gaps = np.zeros(n_symbols, np.int64)  # bars of the grid that the symbol has missed: t - gaps counts its own
+    exits = np.full(n_symbols, _NEVER, np.int64)  # t - gaps of the bar in which the last exit filled
+    cash = peak = rules.initial_cash
+    kill_bar = -1
+    n_fills = n_orders = 0
+    for t in range(n_bars):
+        if n_orders > 0:
+            cash, n_fills = _fill_sells(t, opens, orders, held, gaps, exits, rules, places, values, cash, n_fills)
+            cash, n_fills = _fill_buys(t, opens, orders, held, rules, places, values, cash, n_fills)
+        equity = cash
+        for s in range(n_symbols):
+            mark = closes[s, t]
+            if math.isnan(mark):
+                mark = marks[s]
+                gaps[s] += 1
+            marks[s] = mark
+            equity += held[s] * mark
+            curve[2 + s, t] = held[s]
+        peak = max(peak, equity)
+        drawdown = drawdown_from_peak(equity, peak)
+        if kill_bar < 0 and kill_switch_trips(drawdown, rules.max_drawdown):
+            kill_bar = t
+            orders[:] = 0.0  # cancels buys still waiting for their symbol's next bar
+        curve[0, t] = equity
+        curve[1, t] = cash
+        curve[2 + n_symbols, t] = drawdown
+        n_orders = 0
+        for s in range(n_symbols):
+            killed = kill_bar >= 0
+            if killed or not math.isnan(closes[s, t]):
+                signal = signal_from_probability(probabilities[s, t], rules.enter_threshold, rules.exit_threshold)
+                is_flat = counts_as_flat(held[s], marks[s], rules.min_notional)
+                rested = cooldown_has_passed(t - gaps[s] - exits[s], rules.cooldown_bars)
+                action = action_for_signal(signal, is_flat, rested, killed)
+                if action == _EXIT:
+                    orders[s] = -held[s]
+                elif action == _ENTER:
+                    orders[s] = _entry_order(s, orders, held, marks, rules, cash, equity)
+            n_orders += orders[s] != 0.0
+    return kill_bar, n_fills
+
+
+@compiled
+def _fill_sells(
+    t: int,
+    opens: FloatArray,
+    orders: FloatArray,
+    held: FloatArray,
+    gaps: IntArray,
+    exits: IntArray,
+    rules: KernelRules,
+    places: IntArray,
+    values: FloatArray,
+    cash: float,
+    n_fills: int,
+) -> tuple[float, int]:
+    for s in range(len(orders)):
+        quantity = -orders[s]
+        if quantity > 0.0 and not math.isnan(opens[s, t]):
+            price = sell_price(opens[s, t], rules.slippage_rate)
+            notional = quantity * price
+            fee = fee_on(notional, rules.fee_rate)
+            cash += notional - fee
+            held[s] = 0.0
+            orders[s] = 0.0
+            exits[s] = t - gaps[s]
+            n_fills = _record(places, values, n_fills, t, s, -quantity, price, fee)
+    return cash, n_fills
+
+
+@compiled
+def _fill_buys(
+    t: int,
+    opens: FloatArray,
+    orders: FloatArray,
+    held: FloatArray,
+    rules: KernelRules,
+    places: IntArray,
+    values: FloatArray,
+    cash: float,
+    n_fills: int,
+) -> tuple[float, int]:
+    for s in range(len(orders)):
+        if orders[s] > 0.0 and not math.isnan(opens[s, t]):
+            price = buy_price(opens[s, t], rules.slippage_rate)
+            quantity = fillable_quantity(
+                orders[s], cash, price, rules.fee_rate_in_cash, rules.steps_per_unit, rules.min_notional
+            )
+            orders[s] = 0.0
+            if quantity > 0.0:
+                cash -= cash_cost(quantity, price, rules.fee_rate_in_cash)
+                held[s] += quantity * (1.0 - rules.fee_rate_in_coin)
+                fee = fee_on(quantity * price, rules.fee_rate)
+                n_fills = _record(places, values, n_fills, t, s, quantity, price, fee)
+    return cash, n_fills
+
+
+@compiled
+def _record(
+    places: IntArray, values: FloatArray, n_fills: int, t: int, s: int, quantity: float, price: float, fee: float
+) -> int:
+    places[n_fills, 0] = t
+    places[n_fills, 1] = s
+    values[n_fills, 0] = quantity
+    values[n_fills, 1] = price
+    values[n_fills, 2] = fee
+    return n_fills + 1
+
+
+@compiled
+def _entry_order(
+    s: int, orders: FloatArray, held: FloatArray, marks: FloatArray, rules: KernelRules, cash: float, equity: float
+) -> float:
+    affordable = math.inf
+    if not math.isnan(rules.buffer_rate):
+        affordable = (cash - _reserved(orders, marks, rules)) / _unit_cash(marks[s], rules)
+    return entry_quantity(
+        equity, marks[s], held[s], rules.fraction, affordable, rules.steps_per_unit, rules.min_notional
+    )
+
+
+@compiled
+def _reserved(orders: FloatArray, marks: FloatArray, rules: KernelRules) -> float:
+    """Cash that pending buys set aside: earlier ones of this bar, and those waiting for their symbol's next bar."""
+    total = 0.0
+    for s in range(len(orders)):
+        if orders[s] > 0.0:
+            total += orders[s] * _unit_cash(marks[s], rules)
+    return total
+
+
+@compiled
+def _unit_cash(close: float, rules: KernelRules) -> float:
+    return cash_per_unit(close, rules.slippage_rate, rules.fee_rate_in_cash, rules.buffer_rate)
