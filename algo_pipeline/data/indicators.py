@@ -1,0 +1,225 @@
+"""Technical indicators over plain arrays; the only door to TA-Lib.
+
+TA-Lib computes an indicator where it keeps our promises: no absolute thresholds, nothing left behind by a spike, the
+same bits wherever the history starts unless the indicator is recursive by definition, neutral values for a market
+that stands still. Where it does not, a kernel of our own stands in, and says why; on ordinary data the two agree.
+
+Arrays are float64 of shape (n_rows,), oldest bar first. Rows before an indicator's first value are NaN.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import talib
+from numba import njit
+
+from algo_pipeline.common.types import BoolArray, FloatArray
+from algo_pipeline.data.rolling import window_mean_deviation, window_moments, window_sum, zero_run
+
+CCI_CONSTANT = 0.015
+PARKINSON_CONSTANT = 4.0 * math.log(2.0)
+MACD_SPANS = (12, 26, 9)
+
+_CANONICAL_EXPONENT = 50
+_LARGEST_SHIFT = 1000
+_ROUNDING = 1e-12  # relative to the price; far above the rounding of sums of prices, far below any tick
+
+
+def canonical_scale(values: FloatArray) -> float:
+    """Power of two that brings the first positive value close to 2**50.
+
+    Multiplying by it is exact, so scaling all prices by a power of two changes no bit of what is computed from them;
+    and at that size TA-Lib's absolute thresholds (1e-14) lie out of reach, for a coin at 1e-8 as for one at 1e5.
+    Returns 1.0 where no value is positive.
+    """
+    positive = np.flatnonzero(values > 0.0)[:1]
+    if positive.size == 0:
+        return 1.0
+    exponent = int(np.frexp(values[positive[0]])[1])
+    return float(np.ldexp(1.0, int(np.clip(_CANONICAL_EXPONENT - exponent, -_LARGEST_SHIFT, _LARGEST_SHIFT))))
+
+
+def ratio(numerator: FloatArray, denominator: FloatArray, neutral: float) -> FloatArray:
+    """``numerator / denominator``, and ``neutral`` where the denominator is exactly 0."""
+    out = np.full(numerator.shape, neutral)
+    np.divide(numerator, denominator, out=out, where=denominator != 0.0)
+    return out
+
+
+@njit(cache=True)
+def log_return(close: FloatArray, bars: int) -> FloatArray:
+    """``ln(close / close of ``bars`` bars ago)``."""
+    out = np.full(close.size, np.nan)
+    for row in range(bars, close.size):
+        out[row] = math.log(close[row] / close[row - bars])
+    return out
+
+
+def sample_deviations(values: FloatArray, lengths: tuple[int, ...]) -> FloatArray:
+    """Sample standard deviations (ddof 1) of the last ``lengths`` values; shape (n_lengths, n_rows)."""
+    _, squares = window_moments(values, np.array(lengths))
+    return np.asarray(np.sqrt(squares / (np.array(lengths)[:, None] - 1)))
+
+
+def realized_volatility(close: FloatArray, lengths: tuple[int, ...]) -> FloatArray:
+    """Sample deviation of the last ``lengths`` one-bar log returns, per bar; shape (n_lengths, n_rows)."""
+    return sample_deviations(log_return(close, 1), lengths)
+
+
+def parkinson_volatility(high: FloatArray, low: FloatArray, length: int) -> FloatArray:
+    """Range volatility per bar, ``sqrt(mean(ln(high/low)**2) / (4 ln 2))``.
+
+    References
+    ----------
+    Parkinson (1980), "The extreme value method for estimating the variance of the rate of return", J. Business 53.
+    """
+    return np.asarray(np.sqrt(window_sum(_squared_log_ratio(high, low), length) / (length * PARKINSON_CONSTANT)))
+
+
+def ema(close: FloatArray, length: int) -> FloatArray:
+    """Exponential moving average, alpha ``2 / (length + 1)``, seeded with the first simple average (TA-Lib EMA)."""
+    return np.asarray(talib.EMA(close, length))
+
+
+def macd(close: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """MACD line and histogram, spans 12, 26, 9, in price units (TA-Lib MACD)."""
+    line, _, histogram = talib.MACD(close, *MACD_SPANS)
+    return line, histogram
+
+
+def atr(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
+    """Average true range, Wilder's average, in price units (TA-Lib ATR)."""
+    return np.asarray(talib.ATR(high, low, close, length))
+
+
+def rsi(close: FloatArray, length: int) -> FloatArray:
+    """Relative strength index 0…100 (TA-Lib RSI); 50 while the close has not moved for ``length`` changes.
+
+    Wilder's two averages decay alike while the price stands still, so that TA-Lib repeats the value of the last move
+    for ever (and gives 0 where there never was one).
+    """
+    values = np.asarray(talib.RSI(close, length))
+    values[_stands_still(np.diff(close, prepend=np.nan), length)] = 50.0
+    return values
+
+
+def adx(high: FloatArray, low: FloatArray, length: int) -> FloatArray:
+    """Average directional index 0…100 from TA-Lib's EMA (Wilder's average of n is the EMA of 2n − 1).
+
+    Not TA-Lib ADX: it compares the two directional movements bit by bit. With prices on a tick grid they are often
+    equal, and then rounding noise, which changes with the unit of the price, decides which one counts. It also skips
+    bars without movement, so that a market standing still keeps its last trend for ever; here their index is 0.
+    The true range cancels in the index of one bar.
+
+    References
+    ----------
+    Wilder (1978), "New concepts in technical trading systems".
+    """
+    plus, minus = _directional_movement(high, low)
+    span = 2 * length - 1
+    average_plus, average_minus = ema(plus, span), ema(minus, span)
+    index = ratio(np.abs(average_plus - average_minus), average_plus + average_minus, 0.0)
+    index[_stands_still(plus + minus, length)] = 0.0
+    return 100.0 * ema(index, span)
+
+
+def range_position(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
+    """Place of the close in the range of the last bars, 0…1; 0.5 where the range is 0 (TA-Lib MAX and MIN)."""
+    lowest = talib.MIN(low, length)
+    return ratio(close - lowest, talib.MAX(high, length) - lowest, 0.5)
+
+
+def stochastic(
+    high: FloatArray, low: FloatArray, close: FloatArray, length: int, smoothing: int
+) -> tuple[FloatArray, FloatArray]:
+    """Slow stochastic %K and %D, 0…100; an empty range counts as 50.
+
+    Not TA-Lib STOCH: it takes an empty range as 0, and its running sums depend on where the history starts.
+
+    References
+    ----------
+    Lane (1984), "Lane's stochastics", Technical Analysis of Stocks & Commodities 2.
+    """
+    slow_k = window_sum(100.0 * range_position(high, low, close, length), smoothing) / smoothing
+    return slow_k, window_sum(slow_k, smoothing) / smoothing
+
+
+def cci(typical_price: FloatArray, length: int) -> FloatArray:
+    """Commodity channel index; 0 where the window is flat.
+
+    Not TA-Lib CCI: in a flat window it divides rounding error by rounding error (±66.7), and it adds up a ring buffer
+    in an order that depends on where the history starts.
+
+    References
+    ----------
+    Lambert (1980), "Commodity channel index", Commodities 9.
+    """
+    offset, deviation = window_mean_deviation(typical_price, length)
+    return ratio(-offset, CCI_CONSTANT * deviation, 0.0)
+
+
+def money_flow_index(typical_price: FloatArray, volume: FloatArray, length: int) -> FloatArray:
+    """Money flow index 0…100; 50 where no money flowed.
+
+    Not TA-Lib MFI: it gives 0 while the flow is below 1.0 in absolute terms, its running sums keep what a spike leaves
+    behind, and it takes the rounding error of equal typical prices for a direction.
+    """
+    inflow, outflow = _money_flow(typical_price, volume)
+    gained = window_sum(inflow, length)
+    return 100.0 * ratio(gained, gained + window_sum(outflow, length), 0.5)
+
+
+def obv_slope(close: FloatArray, volume: FloatArray, length: int) -> FloatArray:
+    """On-balance volume gained over the last bars as a share −1…1 of their volume; 0 without volume.
+
+    Not TA-Lib OBV: a sum since the beginning of history loses its small changes to one huge volume.
+    """
+    signed = np.sign(np.diff(close, prepend=np.nan)) * volume
+    return ratio(window_sum(signed, length), window_sum(volume, length), 0.0)
+
+
+def z_score(values: FloatArray, length: int) -> FloatArray:
+    """Newest value in sample deviations (ddof 1) from the mean of its window; 0 where the window is flat."""
+    offsets, squares = window_moments(values, np.array([length]))
+    return ratio(-offsets[0], np.sqrt(squares[0] / (length - 1)), 0.0)
+
+
+def _stands_still(changes: FloatArray, length: int) -> BoolArray:
+    return np.asarray(zero_run(changes) >= length)
+
+
+@njit(cache=True)
+def _squared_log_ratio(high: FloatArray, low: FloatArray) -> FloatArray:
+    out = np.empty(high.size)
+    for row in range(high.size):
+        out[row] = math.log(high[row] / low[row]) ** 2
+    return out
+
+
+@njit(cache=True)
+def _directional_movement(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray]:
+    plus, minus = np.zeros(high.size), np.zeros(high.size)
+    for row in range(1, high.size):
+        up, down = high[row] - high[row - 1], low[row - 1] - low[row]
+        tie = _ROUNDING * high[row]
+        if up > 0.0 and up - down > tie:
+            plus[row] = up
+        elif down > 0.0 and down - up > tie:
+            minus[row] = down
+    return plus, minus
+
+
+@njit(cache=True)
+def _money_flow(typical_price: FloatArray, volume: FloatArray) -> tuple[FloatArray, FloatArray]:
+    inflow, outflow = np.zeros(volume.size), np.zeros(volume.size)
+    inflow[:1] = outflow[:1] = np.nan
+    for row in range(1, volume.size):
+        change = typical_price[row] - typical_price[row - 1]
+        tie = _ROUNDING * typical_price[row]
+        if change > tie:
+            inflow[row] = typical_price[row] * volume[row]
+        elif change < -tie:
+            outflow[row] = typical_price[row] * volume[row]
+    return inflow, outflow
