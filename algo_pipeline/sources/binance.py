@@ -1,0 +1,214 @@
+"""Binance spot klines through ccxt, without keys.
+
+The default host is ``data-api.binance.vision``, Binance's official host for public market data. Rows are asked for by
+ccxt's implicit method ``public_get_klines``: it throttles, signs off errors and talks HTTP as ``fetch_ohlcv`` does,
+but needs no ``load_markets`` (several megabytes for each new process) and hands over the answer as it came, so that a
+malformed one is seen: ccxt's parser turns such rows into None or nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from algo_pipeline.common.errors import DataValidationError, SourceError, UnknownSymbolError
+from algo_pipeline.common.schemas import BAR_COLUMNS, INDEX_NAME, empty_bars
+from algo_pipeline.common.time import BAR
+from algo_pipeline.common.types import Symbol
+from algo_pipeline.data.ingest import closed_within
+from algo_pipeline.interfaces.market_data import MarketDataSource
+from algo_pipeline.sources.retry import RetryPolicy, call_with_retries, failure_of, unreachable
+
+DEFAULT_URL = "https://data-api.binance.vision"
+
+_VENUE = "Binance"
+_PAGE_BARS = 1000
+_TIMEOUT_MS = 10_000
+_MS_BETWEEN_WEIGHTS = 100  # twice ccxt's own: its 50 ms uses the whole 6,000 weight a minute that Binance grants
+_KLINE_FIELDS = 6
+_N_SUGGESTIONS = 3
+_SHOWN_CHARACTERS = 80
+
+
+class BinanceSource(MarketDataSource):
+    """Hourly spot bars of Binance; quote USD is read as USDT.
+
+    Parameters
+    ----------
+    base_url : str, optional
+        Root that replaces Binance's, without ``/api/v3``.
+    policy : RetryPolicy
+        How transient failures are tried again.
+    sleep : callable
+        Waits that many seconds; tests pass a recorder.
+    timeout_ms : int
+        Limit of one request.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str | None = None,
+        policy: RetryPolicy | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        timeout_ms: int = _TIMEOUT_MS,
+    ) -> None:
+        self._base_url = (base_url or DEFAULT_URL).rstrip("/")
+        self._policy = policy or RetryPolicy()
+        self._sleep = sleep
+        self._timeout_ms = timeout_ms
+        self._status: int | None = None
+
+    @property
+    def name(self) -> str:
+        """``binance``."""
+        return "binance"
+
+    def venue_symbol(self, symbol: Symbol) -> str:
+        """``BTCUSDT`` for ``BTC/USD``: Binance has no US dollar, USDT stands for it."""
+        return f"{symbol.base}{_venue_quote(symbol)}"
+
+    def fetch_bars(self, symbol: Symbol, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """Fetch page by page; closed by Binance's own clock. See :class:`MarketDataSource`."""
+        closed_until = min(end, self._server_time())
+        pages, at = [empty_bars()], start
+        while at + BAR <= closed_until:
+            page = self._page(symbol, at, closed_until)
+            if page.empty:
+                break
+            pages.append(page)
+            at = _next_start(page, at)
+        return closed_within(pd.concat(pages) if len(pages) > 1 else pages[0], start, closed_until)
+
+    @cached_property
+    def _exchange(self) -> Any:
+        import ccxt
+
+        exchange = ccxt.binance(
+            {
+                "enableRateLimit": True,
+                "rateLimit": _MS_BETWEEN_WEIGHTS,
+                "timeout": self._timeout_ms,
+                "options": {"fetchMarkets": {"types": ["spot"]}},
+            }
+        )
+        exchange.urls["api"]["public"] = f"{self._base_url}/api/v3"
+        exchange.session.hooks["response"].append(self._record_status)
+        return exchange
+
+    def _record_status(self, response: Any, *_: object, **__: object) -> None:
+        self._status = int(response.status_code)
+
+    def _server_time(self) -> pd.Timestamp:
+        answer = self._call(lambda exchange: exchange.public_get_time())
+        try:
+            return pd.Timestamp(int(answer["serverTime"]), unit="ms", tz="UTC")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise _malformed("the time", answer) from error
+
+    def _page(self, symbol: Symbol, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        parameters = {
+            "symbol": self.venue_symbol(symbol),
+            "interval": "1h",
+            "startTime": _epoch_ms(start),
+            "endTime": _epoch_ms(end - BAR),
+            "limit": _PAGE_BARS,
+        }
+        import ccxt
+
+        try:
+            rows = self._call(lambda exchange: exchange.public_get_klines(parameters))
+        except ccxt.BadSymbol as error:
+            raise self._unknown(symbol) from error
+        return _parse_klines(rows)
+
+    def _call(self, request: Callable[[Any], Any]) -> Any:
+        return call_with_retries(lambda: self._call_once(request), self._policy, self._sleep)
+
+    def _call_once(self, request: Callable[[Any], Any]) -> Any:
+        import ccxt
+
+        self._status = None
+        try:
+            return request(self._exchange)
+        except ccxt.BadSymbol:
+            raise
+        except ccxt.BaseError as error:
+            raise self._translate(error) from error
+
+    def _translate(self, error: Exception) -> SourceError:
+        import ccxt
+
+        if self._status is not None and self._status >= 400:
+            return failure_of(_VENUE, self._status, self._exchange.last_response_headers or {}, str(error))
+        if isinstance(error, ccxt.OperationFailed):
+            return unreachable(_VENUE, f"{type(error).__name__} at {self._base_url}")
+        return SourceError(f"{_VENUE} could not be used: {error}.", "Check ALGO_TRADER_BINANCE_URL and the network.")
+
+    def _unknown(self, symbol: Symbol) -> UnknownSymbolError:
+        wanted = f"{symbol.base}/{_venue_quote(symbol)}"
+        near = difflib.get_close_matches(wanted, self._listed_pairs(), n=_N_SUGGESTIONS)
+        hint = f"Near matches: {', '.join(near)}." if near else "Check base and quote."
+        return UnknownSymbolError(f"{_VENUE} does not list {symbol} ({self.venue_symbol(symbol)}).", hint)
+
+    def _listed_pairs(self) -> list[str]:
+        """All spot pairs, or none if the list can't be had: it only improves a message."""
+        try:
+            answer = self._call(lambda exchange: exchange.public_get_exchangeinfo())
+            return [f"{market['baseAsset']}/{market['quoteAsset']}" for market in answer["symbols"]]
+        except (SourceError, KeyError, TypeError):
+            return []
+
+
+def _venue_quote(symbol: Symbol) -> str:
+    return "USDT" if symbol.quote == "USD" else symbol.quote
+
+
+def _epoch_ms(at: pd.Timestamp) -> int:
+    return int(at.value // 1_000_000)
+
+
+def _next_start(page: pd.DataFrame, at: pd.Timestamp) -> pd.Timestamp:
+    following: pd.Timestamp = page.index.max() + BAR
+    if following <= at:
+        raise DataValidationError(
+            f"{_VENUE} answered a request for bars from {at} with older ones, up to {page.index.max()}.",
+            "Check ALGO_TRADER_BINANCE_URL, or run again later; nothing of this answer was stored.",
+        )
+    return following
+
+
+def _parse_klines(rows: Any) -> pd.DataFrame:
+    if not isinstance(rows, list):
+        raise _malformed("klines", rows)
+    if not rows:
+        return empty_bars()
+    for row in rows:
+        if not _is_kline(row):
+            raise _malformed("klines", row)
+    try:
+        table = pd.DataFrame([row[:6] for row in rows], columns=[INDEX_NAME, *BAR_COLUMNS]).astype(
+            {INDEX_NAME: "int64", **dict.fromkeys(BAR_COLUMNS, "float64")}
+        )
+        table.index = pd.to_datetime(table.pop(INDEX_NAME), unit="ms", utc=True).dt.as_unit("ns").rename(INDEX_NAME)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _malformed("klines", error) from error
+    table.index = pd.DatetimeIndex(table.index, name=INDEX_NAME)
+    return table
+
+
+def _is_kline(row: Any) -> bool:
+    """Whether a row has its open time in whole milliseconds and a value for each number."""
+    return isinstance(row, list) and len(row) >= _KLINE_FIELDS and type(row[0]) is int and None not in row[1:6]
+
+
+def _malformed(what: str, found: object) -> DataValidationError:
+    return DataValidationError(
+        f"{_VENUE} answered with something that is not {what}: {str(found)[:_SHOWN_CHARACTERS]!r}.",
+        "Check ALGO_TRADER_BINANCE_URL (and any proxy in between), or run again later; nothing was stored.",
+    )
