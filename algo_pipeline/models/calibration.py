@@ -33,7 +33,7 @@ class Calibrator(Protocol):
         """The fitted map, free of scikit-learn."""
 
 
-class PlattCalibrator(BaseEstimator):
+class PlattCalibrator(BaseEstimator):  # type: ignore[misc]
     """Logistic calibration with smoothed targets.
 
     Attributes
@@ -78,7 +78,7 @@ class PlattCalibrator(BaseEstimator):
         return PlattMap(self.slope_, self.intercept_)
 
 
-class IsotonicCalibrator(BaseEstimator):
+class IsotonicCalibrator(BaseEstimator):  # type: ignore[misc]
     """Monotone calibration: the least-squares ascending step function, linear between its knots.
 
     Attributes

@@ -13,7 +13,7 @@ from algo_pipeline.common.storage import frame_hash, json_hash
 from algo_pipeline.common.time import BAR
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.data.features import FEATURE_NAMES, MAX_WARMUP_BARS
-from algo_pipeline.data.labels import LABELS, LabelSpec
+from algo_pipeline.data.labels import LABELS, LabelKind, LabelSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,17 +49,21 @@ class Dataset:
     @property
     def first_bar(self) -> pd.Timestamp:
         """Open time of the first row."""
-        return self.timestamps[0]
+        return pd.Timestamp(self.features.index[0])
 
     @property
     def last_bar(self) -> pd.Timestamp:
         """Open time of the last row."""
-        return self.timestamps[-1]
+        return pd.Timestamp(self.features.index[-1])
 
     @property
     def training_end(self) -> pd.Timestamp:
-        """Close of the last bar that any row's label reads: bar t + 1 + h of the last row t."""
-        return self.last_bar + (self.label.horizon_bars + 2) * BAR
+        """Close of the last bar that any row's label reads.
+
+        A return or direction at row t reads the open of bar t + 1 + h, a triple barrier the bars up to t + h.
+        """
+        last_read = self.label.horizon_bars + (0 if self.label.kind is LabelKind.TRIPLE_BARRIER else 1)
+        return self.last_bar + (last_read + 1) * BAR
 
     def matrix(self) -> FloatArray:
         """The features as one C-contiguous array of shape (n, 37); a view of the frame where its layout allows."""

@@ -1,0 +1,199 @@
+"""How much of a result is luck: the stationary bootstrap and paired comparisons of forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numba import njit
+
+from algo_pipeline.common.errors import ConfigValueError, InsufficientHistoryError
+from algo_pipeline.common.types import FloatArray, IntArray
+
+LEVEL = 0.95
+N_RESAMPLES = 1000
+SEED = 20_240_101
+_LONGEST_BLOCK_BARS = 168
+_SHORTEST_BLOCK_BARS = 25
+_BLOCKS_WANTED = 20
+
+_jit: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(cache=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval and its nominal coverage, for example 0.95."""
+
+    lower: float
+    upper: float
+    level: float = LEVEL
+
+
+@dataclass(frozen=True, slots=True)
+class PairedComparison:
+    """Mean log loss of a candidate minus that of a reference on the same rows; below zero the candidate is better.
+
+    Attributes
+    ----------
+    mean_difference : float
+        In nats per row.
+    interval : Interval
+        Of the mean difference, by the stationary bootstrap.
+    n : int
+        Rows compared.
+    """
+
+    mean_difference: float
+    interval: Interval
+    n: int
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the whole interval lies below zero."""
+        return self.interval.upper < 0.0
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the whole interval lies above zero."""
+        return self.interval.lower > 0.0
+
+
+def mean_block_bars(n_rows: int) -> int:
+    """Mean block length for ``n_rows`` hourly rows, in bars.
+
+    A week (168) holds whole daily and weekly seasons and outlasts the clustering of volatility that an hourly loss
+    inherits; a shorter sample gets a twentieth of its rows, so that blocks can still be varied, and never less than
+    the 25 bars that the longest label spans.
+    """
+    return min(_LONGEST_BLOCK_BARS, max(_SHORTEST_BLOCK_BARS, n_rows // _BLOCKS_WANTED))
+
+
+def bootstrap_means(
+    values: FloatArray, n_resamples: int = N_RESAMPLES, seed: int = SEED, mean_block: int | None = None
+) -> FloatArray:
+    """Means of stationary-bootstrap resamples of a series.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Finite, in order of time.
+    n_resamples : int
+        Number of resamples.
+    seed : int
+        Equal seeds give equal resamples.
+    mean_block : int, optional
+        Expected block length in rows; default :func:`mean_block_bars`. 1 is the bootstrap of independent rows.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples,)
+
+    References
+    ----------
+    D. N. Politis, J. P. Romano, "The stationary bootstrap", JASA 89 (1994).
+    """
+    block = mean_block or mean_block_bars(len(values))
+    rng = np.random.default_rng(seed)
+    # Centred, so that the differences of running sums lose no digits to a large mean.
+    centre = float(np.mean(values))
+    sums = np.concatenate([[0.0], np.cumsum(values - centre)])
+    return np.asarray(centre + _resampled_means(rng, sums, block, n_resamples))
+
+
+def mean_interval(values: FloatArray, level: float = LEVEL, seed: int = SEED) -> Interval:
+    """Percentile interval of a series' mean by the stationary bootstrap."""
+    return percentile_interval(bootstrap_means(values, seed=seed), level)
+
+
+def percentile_interval(resampled: FloatArray, level: float = LEVEL) -> Interval:
+    """Equal-tailed quantiles of resampled statistics; NaN resamples are left out."""
+    tail = (1.0 - level) / 2.0
+    lower, upper = np.nanquantile(resampled, [tail, 1.0 - tail])
+    return Interval(float(lower), float(upper), level)
+
+
+def log_losses(probability: FloatArray, outcome: FloatArray) -> FloatArray:
+    """Log loss of each row in nats, shape (n,), for probabilities strictly between 0 and 1."""
+    return -np.log(np.where(outcome == 1.0, probability, 1.0 - probability))
+
+
+def compare_log_loss(candidate_oos: pd.DataFrame, reference_oos: pd.DataFrame, seed: int = SEED) -> PairedComparison:
+    """Compare two forecasts of the same outcomes, row by row.
+
+    Parameters
+    ----------
+    candidate_oos, reference_oos : pd.DataFrame
+        Out-of-sample frames with equal index and equal ``outcome``; ``probability`` in (0, 1).
+    seed : int
+        Of the bootstrap.
+
+    Raises
+    ------
+    ConfigValueError
+        If the frames are not about the same rows.
+    InsufficientHistoryError
+        If they have fewer than two rows.
+
+    References
+    ----------
+    F. X. Diebold, R. S. Mariano, "Comparing predictive accuracy", JBES 13 (1995), with a block bootstrap in place of
+    the normal limit.
+    """
+    _require_same_rows(candidate_oos, reference_oos)
+    outcome = candidate_oos["outcome"].to_numpy(dtype=np.float64)
+    losses = [log_losses(f["probability"].to_numpy(dtype=np.float64), outcome) for f in (candidate_oos, reference_oos)]
+    difference = losses[0] - losses[1]
+    return PairedComparison(float(np.mean(difference)), mean_interval(difference, seed=seed), len(difference))
+
+
+def compare_with_base_rate(oos: pd.DataFrame, seed: int = SEED) -> PairedComparison:
+    """Compare a forecast with the base rate of each fold's train part (column ``base_rate``)."""
+    return compare_log_loss(oos, oos.assign(probability=oos["base_rate"]), seed)
+
+
+@_jit
+def draw_blocks(rng: np.random.Generator, mean_block: int, starts: IntArray, lengths: IntArray) -> int:
+    """Fill ``starts`` and ``lengths``, both of shape (n,), with one resample's circular blocks; return their number.
+
+    Block lengths are geometric with the given mean, starts uniform; the last block is cut so that lengths sum to n.
+    """
+    n = len(starts)
+    filled, count = 0, 0
+    while filled < n:
+        starts[count] = rng.integers(0, n)
+        lengths[count] = min(rng.geometric(1.0 / mean_block), n - filled)
+        filled += lengths[count]
+        count += 1
+    return count
+
+
+@_jit
+def _resampled_means(rng: np.random.Generator, sums: FloatArray, mean_block: int, n_resamples: int) -> FloatArray:
+    n = len(sums) - 1
+    starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)
+    means = np.empty(n_resamples)
+    for resample in range(n_resamples):
+        total = 0.0
+        for block in range(draw_blocks(rng, mean_block, starts, lengths)):
+            start, stop = starts[block], starts[block] + lengths[block]
+            if stop <= n:
+                total += sums[stop] - sums[start]
+            else:
+                total += sums[n] - sums[start] + sums[stop - n]
+        means[resample] = total / n
+    return means
+
+
+def _require_same_rows(candidate: pd.DataFrame, reference: pd.DataFrame) -> None:
+    same = candidate.index.equals(reference.index) and np.array_equal(candidate["outcome"], reference["outcome"])
+    if not same:
+        raise ConfigValueError(
+            f"Two forecasts are compared on identical rows and outcomes; the candidate has {len(candidate)} rows, the"
+            f" reference {len(reference)}, and they differ.",
+            "Restrict both to the hours they share.",
+        )
+    if len(candidate) < 2:
+        raise InsufficientHistoryError(f"At least 2 shared rows are needed to compare; found {len(candidate)}.")
