@@ -113,3 +113,9 @@ class AccountingError(AlgoPipelineError):
     """Cash, holdings and fees do not add up to equity: a defect of the code."""
 
     code = "accounting"
+
+
+class CheckFailedError(AlgoPipelineError):
+    """A blocking check of the data or of the results failed; what depends on it was not made."""
+
+    code = "check_failed"

@@ -7,6 +7,7 @@ import dagster as dg
 
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import StorageError
+from algo_pipeline.defs.partitions import add_symbols
 
 _INSTANCE_SETTINGS = Path(__file__).parents[2] / "dagster.yaml"
 
@@ -40,3 +41,9 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The instance that commands and web UI share."""
     prepare_home(settings)
     return dg.DagsterInstance.get()
+
+
+def register_symbols(settings: Settings) -> None:
+    """Make a partition of every configured symbol, so that the web UI shows them before the first run."""
+    with open_instance(settings) as instance:
+        add_symbols(instance, settings.parsed_symbols())

@@ -23,9 +23,9 @@ class ProgressHandler(logging.Handler):
         event = meta.get("dagster_event")
         if event is not None:
             self._emit_event(event)
-        elif record.levelno >= logging.WARNING:
+        else:
             message = meta.get("orig_message") or record.getMessage()
-            self._write(f"{_INDENT}! {self._title}: {message}")
+            self._write(f"{_INDENT}{self._title}  {message}")
 
     def _emit_event(self, event: dg.DagsterEvent) -> None:
         if event.event_type_value == "ASSET_MATERIALIZATION":
@@ -45,10 +45,8 @@ class ProgressHandler(logging.Handler):
 
     def _write_step(self, event: dg.DagsterEvent, text: str) -> None:
         name = (event.step_key or "").split("[")[0]
-        asset, _, check = name.partition("__check__")
-        subject = f"  ✓ {_as_words(check)}" if check else asset
-        if not check:
-            subject = _without_check_prefix(name)
+        _, _, check = name.partition("__check__")
+        subject = f"  {check.replace('_', ' ')}" if check else name
         now = datetime.now().astimezone().strftime("%H:%M:%S")
         self._write(f"{now} {self._title}  {subject:<46} {text}".rstrip())
 
@@ -57,18 +55,13 @@ class ProgressHandler(logging.Handler):
         sys.stderr.flush()
 
 
-def _as_words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _without_check_prefix(name: str) -> str:
-    return name
-
-
-@dg.logger(config_schema={"title": str}, description="A line per asset and check, for people at a shell.")
+@dg.logger(config_schema={"title": str, "quiet": dg.Field(bool, default_value=False)}, description="A line per asset and check, for people at a shell.")
 def progress_logger(context: dg.InitLoggerContext) -> logging.Logger:
     """Logger definition that writes through :class:`ProgressHandler`."""
     title = str(context.logger_config["title"])
     progress = logging.Logger(f"progress {title}", logging.INFO)
-    progress.addHandler(ProgressHandler(title))
+    if context.logger_config["quiet"]:
+        progress.addHandler(logging.NullHandler())
+    else:
+        progress.addHandler(ProgressHandler(title))
     return progress

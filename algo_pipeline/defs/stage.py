@@ -2,14 +2,18 @@
 
 import base64
 import logging
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 import pandas as pd
 
+from algo_pipeline.common.config import load_settings
 from algo_pipeline.common.errors import AlgoPipelineError, TransientSourceError
-from algo_pipeline.common.logger import forward_logs
+from algo_pipeline.common.logger import SecretMasker, forward_logs
+
+_LEVELS = {"DEBUG": logging.DEBUG, "WARNING": logging.WARNING, "ERROR": logging.ERROR, "CRITICAL": logging.CRITICAL}
 
 
 @contextmanager
@@ -20,7 +24,7 @@ def stage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> 
     """
 
     def show(level: str, message: str) -> None:
-        context.log.log(logging.getLevelName(level if level != "SUCCESS" else "INFO"), message)
+        context.log.log(_LEVELS.get(level, logging.INFO), message)
 
     with forward_logs(show):
         try:
@@ -31,6 +35,17 @@ def stage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> 
                 metadata={"code": error.code, "remedy": error.remedy or "–"},
                 allow_retries=isinstance(error, TransientSourceError),
             ) from error
+        except Exception as error:
+            _refuse_secrets(error)
+            raise
+
+
+def _refuse_secrets(error: Exception) -> None:
+    """Dagster records an unforeseen error with its text; one that carries a secret is replaced by a masked one."""
+    masker = SecretMasker(load_settings().secret_values())
+    text = "".join(traceback.format_exception(error))
+    if masker.mask(text) != text:
+        raise dg.Failure(description=masker.mask(text), allow_retries=False) from None
 
 
 def picture(png: bytes, title: str) -> dg.MetadataValue:

@@ -5,23 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from algo_pipeline.common.errors import CorruptFileError
 from algo_pipeline.common.storage import json_hash, read_checked_json, write_checked_json
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.research.promotion import Trading
 
 FORMAT_VERSION = 1
 _FILE_NAME = "bundle.json"
-
-
-class Trading(str, Enum):
-    """Whether a deployed model may enter positions; FLAT records and exits only."""
-
-    ON = "on"
-    FLAT = "flat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +25,8 @@ class ChampionBundle:
     ----------
     symbol, label, source, venue_symbol : str
         What is traded, what was learnt, and where the training bars came from.
-    recipe, recipe_hash : str
-        The recipe's name and identity.
+    recipe, recipe_hash, recipe_document : str, str, mapping
+        The recipe's name, identity and definition.
     feature_names : tuple of str
         The 37 inputs in order.
     scorer : mapping or None
@@ -58,6 +51,7 @@ class ChampionBundle:
     venue_symbol: str
     recipe: str
     recipe_hash: str
+    recipe_document: Mapping[str, Any]
     feature_names: tuple[str, ...]
     scorer: Mapping[str, Any] | None
     estimator_skops: bytes | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +52,9 @@ class MlflowRegistry:
             run = client.create_run(experiment_id, run_name=record.run_name, tags=_run_tags(record))
             run_id = run.info.run_id
             try:
-                self._log_facts(client, run_id, record)
+                _log_metrics(client, run_id, record.metrics, record.parameters)
+                client.log_inputs(run_id, datasets=[_dataset_input(record.dataset)])
+                _log_files(client, run_id, record.files)
                 with mlflow.start_run(run_id=run_id, log_system_metrics=False):
                     version = _log_model(record)
             except BaseException:
@@ -62,6 +64,18 @@ class MlflowRegistry:
             for key, value in record.tags.items():
                 client.set_model_version_tag(record.model_name, version, key, value)
             return RegisteredVersion(record.model_name, version, run_id, experiment_id)
+
+    def log_results(
+        self, version: RegisteredVersion, metrics: Mapping[str, float], tags: Mapping[str, str], files: Mapping[str, bytes]
+    ) -> None:
+        """Add later results (a backtest) to the run that made a version; tags go to run and version alike."""
+        with _translated(self._uri):
+            client = self._client()
+            _log_metrics(client, version.run_id, metrics, {})
+            _log_files(client, version.run_id, files)
+            for key, value in tags.items():
+                client.set_tag(version.run_id, key, value)
+                client.set_model_version_tag(version.model_name, version.version, key, value)
 
     def set_alias(self, model_name: str, alias: str, version: str) -> None:
         """Point ``alias`` at ``version``."""
@@ -79,14 +93,6 @@ class MlflowRegistry:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
                 raise
-
-    def set_tags(self, version: RegisteredVersion, tags: dict[str, str]) -> None:
-        """Add tags to a version and to the run that made it."""
-        with _translated(self._uri):
-            client = self._client()
-            for key, value in tags.items():
-                client.set_tag(version.run_id, key, value)
-                client.set_model_version_tag(version.model_name, version.version, key, value)
 
     def load_estimator(self, version: RegisteredVersion, trusted_types: tuple[str, ...]) -> Any:
         """Load a version's estimator through skops, trusting our own list of types and never the file's."""
@@ -129,24 +135,29 @@ class MlflowRegistry:
             location = folder.absolute().as_uri()
         return str(client.create_experiment(name, artifact_location=location))
 
-    def _log_facts(self, client: MlflowClient, run_id: str, record: TrainingRecord) -> None:
-        import time
 
-        from mlflow.entities import Metric, Param
+def _log_metrics(
+    client: MlflowClient, run_id: str, metrics: Mapping[str, float], parameters: Mapping[str, str]
+) -> None:
+    import time
 
-        now_ms = int(time.time() * 1000)
-        client.log_batch(
-            run_id,
-            metrics=[Metric(name, value, now_ms, 0) for name, value in record.metrics.items()],
-            params=[Param(name, value) for name, value in record.parameters.items()],
-        )
-        client.log_inputs(run_id, datasets=[_dataset_input(record.dataset)])
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in record.files.items():
-                target = Path(folder) / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-            client.log_artifacts(run_id, folder)
+    from mlflow.entities import Metric, Param
+
+    now_ms = int(time.time() * 1000)
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, now_ms, 0) for name, value in metrics.items()],
+        params=[Param(name, value) for name, value in parameters.items()],
+    )
+
+
+def _log_files(client: MlflowClient, run_id: str, files: Mapping[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            target = Path(folder) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        client.log_artifacts(run_id, folder)
 
 
 def _run_tags(record: TrainingRecord) -> dict[str, str]:

@@ -1,0 +1,116 @@
+"""What a research run shows at its end, read from the documents it wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from algo_pipeline.common.config import Settings
+from algo_pipeline.common.formatting import count, number, percent
+from algo_pipeline.common.storage import read_json, to_json
+from algo_pipeline.defs.runs import RunOutcome, peak_memory_mb
+from algo_pipeline.registry.ledger import PromotionLedger
+
+
+def print_json(settings: Settings, outcomes: tuple[RunOutcome, ...], seconds: float) -> None:
+    """Everything a program may want to know of the run, on stdout."""
+    symbols = [_facts(settings, outcome) for outcome in outcomes]
+    document: dict[str, Any] = {"symbols": symbols, "seconds": seconds, "peak_memory_mb": peak_memory_mb()}
+    failed = next((item["error"] for item in symbols if "error" in item), None)
+    click.echo(to_json(document if failed is None else {**document, "error": failed}))
+
+
+def print_summary(settings: Settings, outcomes: tuple[RunOutcome, ...], seconds: float) -> None:
+    """A table and a verdict per symbol, then where to look next."""
+    console = Console(highlight=False)
+    done = [_facts(settings, outcome) for outcome in outcomes if outcome.error is None]
+    console.print()
+    if done:
+        console.print(_table(done, settings))
+    for facts in done:
+        console.print(_verdict(facts))
+    for outcome in outcomes:
+        if outcome.error is not None:
+            _print_failure(outcome)
+    console.print(f"{count(len(done))} of {len(outcomes)} symbols in {seconds:.1f} s, {peak_memory_mb():,.0f} MB at peak.")
+    if done:
+        _print_next(console, settings, done)
+
+
+def _facts(settings: Settings, outcome: RunOutcome) -> dict[str, Any]:
+    facts: dict[str, Any] = {"symbol": str(outcome.symbol), "run_id": outcome.run_id, "seconds": outcome.seconds}
+    if outcome.error is not None:
+        error = outcome.error
+        return {**facts, "error": {"code": error.code, "message": error.message, "remedy": error.remedy}}
+    folder = settings.artifacts_dir
+    gate = [line for line in PromotionLedger(folder).lines() if line["symbol"] == str(outcome.symbol)][-1]
+    return {
+        **facts,
+        "evaluation": read_json(folder / "reports" / outcome.symbol.slug / "metrics.json"),
+        "backtest": read_json(folder / "backtest" / outcome.symbol.slug / "report.json"),
+        "gate": {name: gate[name] for name in ("passed", "policy", "trading", "to_version", "reason")},
+        "report": str(folder / "backtest" / outcome.symbol.slug / "report.html"),
+    }
+
+
+def _table(done: list[dict[str, Any]], settings: Settings) -> Table:
+    simulated = " on SIMULATED bars" if settings.data_source == "simulated" else f" on {settings.data_source} bars"
+    title = f"{settings.label}, {settings.model}+{settings.calibrator}{simulated}, out of sample"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("")
+    for facts in done:
+        table.add_column(facts["symbol"], justify="right")
+    for name, cells in _rows(done):
+        table.add_row(name, *cells)
+    return table
+
+
+def _rows(done: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    scores = [facts["evaluation"]["oos"] for facts in done]
+    intervals = [facts["evaluation"]["intervals"]["log_loss_skill"] for facts in done]
+    metrics = [facts["backtest"]["metrics"] for facts in done]
+    strategy = [item["strategy"] for item in metrics]
+    return [
+        ("hours evaluated", [count(score["n"]) for score in scores]),
+        ("AUC", [number(score["auc"], 4) for score in scores]),
+        ("log-loss skill", [percent(score["log_loss_skill"], 2) for score in scores]),
+        ("  95 % interval", [f"{percent(i['lower'], 2)} to {percent(i['upper'], 2)}" for i in intervals]),
+        ("calibration error (ECE)", [number(score["ece"], 4) for score in scores]),
+        ("strategy after costs", [percent(item["total_return"]) for item in strategy]),
+        ("  at zero cost", [percent(item["at_zero_cost"]["total_return"]) for item in metrics]),
+        ("  as deployed (kill switch on)", [percent(item["deployed"]["total_return"]) for item in metrics]),
+        ("buy and hold", [percent(item["buy_and_hold_return"]) for item in strategy]),
+        ("round trips", [count(item["n_trades"]) for item in strategy]),
+        ("costs paid, of start cash", [percent(facts["backtest"]["costs"]["share_of_initial_cash"]) for facts in done]),
+        ("registered model", [f"version {facts['evaluation']['model'].rsplit(' ', 1)[-1]}" for facts in done]),
+        ("trading", [facts["gate"]["trading"] for facts in done]),
+        ("seconds", [number(facts["seconds"], 1) for facts in done]),
+    ]
+
+
+def _verdict(facts: dict[str, Any]) -> Panel:
+    gate = facts["gate"]
+    text = f"{facts['backtest']['verdict']}\n\nGate ({gate['policy']}): {gate['reason']}"
+    return Panel(text, title=facts["symbol"], title_align="left", border_style="dim")
+
+
+def _print_failure(outcome: RunOutcome) -> None:
+    error = outcome.error
+    if error is None:
+        return
+    click.secho(f"error: {outcome.symbol}: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(error.message, err=True)
+    if error.remedy:
+        click.echo(f"  try: {error.remedy}", err=True)
+
+
+def _print_next(console: Console, settings: Settings, done: list[dict[str, Any]]) -> None:
+    demo = " DEMO=1" if settings.artifacts_dir == Path("artifacts/demo") else ""
+    for facts in done:
+        console.print(f"Report of {facts['symbol']}: {facts['report']}", soft_wrap=True)
+    console.print(f"Look inside (asset graph, models): make ui{demo}")

@@ -1,0 +1,48 @@
+"""The Dagster code location: loads ``defs``, binds resources, and applies policy once, by mapping over specs."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from algo_pipeline.defs import automation, backtesting, dataset, feature_engineering, ingestion, promotion, training
+from algo_pipeline.defs.io_managers import BarsIOManager, DocumentIOManager, EstimatorsIOManager, FrameIOManager
+from algo_pipeline.defs.progress import progress_logger
+from algo_pipeline.defs.resources import Pipeline
+
+_OWNER = "team:research"
+_FRESH_DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=26))
+_FRESH_WEEKLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_window=timedelta(days=8))
+
+
+def _with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Owner and freshness of an asset, by its group."""
+    policy = _FRESH_DAILY if spec.group_name == "market_data" else _FRESH_WEEKLY
+    return spec.replace_attributes(owners=[_OWNER], freshness_policy=policy)
+
+
+def _resources() -> dict[str, object]:
+    pipeline = Pipeline()
+    return {
+        "pipeline": pipeline,
+        "bars_io_manager": BarsIOManager(pipeline=pipeline),
+        "frame_io_manager": FrameIOManager(pipeline=pipeline),
+        "document_io_manager": DocumentIOManager(pipeline=pipeline),
+        "estimators_io_manager": EstimatorsIOManager(pipeline=pipeline),
+    }
+
+
+def build_definitions() -> dg.Definitions:
+    """Everything that the web UI, the daemon and the commands run."""
+    loaded = dg.load_definitions_from_modules(
+        [ingestion, feature_engineering, dataset, training, backtesting, promotion, automation],
+        resources=_resources(),
+        loggers={"progress": progress_logger},
+        executor=dg.in_process_executor,
+    )
+    return loaded.permissive_map_resolved_asset_specs(_with_policy)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The entry point that Dagster looks for."""
+    return build_definitions()

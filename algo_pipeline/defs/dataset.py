@@ -1,0 +1,91 @@
+"""The dataset and its walk-forward splits."""
+
+import dagster as dg
+import pandas as pd
+
+from algo_pipeline.data.labels import label_spec
+from algo_pipeline.defs.partitions import SYMBOLS
+from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.defs.stage import picture, span_metadata, stage, table
+from algo_pipeline.research.dataset import Dataset, build_dataset
+from algo_pipeline.research.splits import SplitPlan, purge_violations, walk_forward
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="frame_io_manager",
+    group_name="dataset",
+    kinds={"parquet", "pandas"},
+    code_version="1",
+    description="Features joined with the traded label, on the rows where both exist, with the hash of its content.",
+)
+def dataset(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, features: pd.DataFrame, labels: pd.DataFrame
+) -> pd.DataFrame:
+    """Join features and label."""
+    with stage(context):
+        joined = build_dataset(features, labels, label_spec(pipeline.settings().label))
+        frame = joined.to_frame()
+        context.add_output_metadata(
+            {
+                **span_metadata(frame),
+                "label": joined.label.name,
+                "base_rate": float(joined.target.mean()),
+                "content_hash": joined.content_hash,
+                "training_end": joined.training_end.isoformat(),
+            }
+        )
+        return frame
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="document_io_manager",
+    group_name="dataset",
+    kinds={"json"},
+    code_version="1",
+    description="Walk-forward folds: train on the past, calibrate on its purged tail, test on the block after. The "
+    "purge follows from the label's horizon and can't be set.",
+)
+def splits(context: dg.AssetExecutionContext, pipeline: Pipeline, dataset: pd.DataFrame) -> SplitPlan:
+    """Plan the folds."""
+    with stage(context):
+        from algo_pipeline.research.plots import fold_timeline
+
+        recipe = pipeline.recipe()
+        plan = walk_forward(len(dataset), recipe.label_spec, recipe.split)
+        rows = [
+            (*(f"{part.start}–{part.stop - 1}" for part in (fold.base, fold.calibration)), fold.test.stop - fold.test.start)
+            for fold in plan.folds
+        ]
+        folds = pd.DataFrame(
+            rows, columns=["base", "calibration", "test rows"], index=pd.RangeIndex(1, len(rows) + 1, name="fold")
+        )
+        timeline = fold_timeline(plan, pd.DatetimeIndex(dataset.index))
+        context.add_output_metadata(
+            {
+                "rule": recipe.split.describe(),
+                "purge_rows": recipe.label_spec.horizon_bars + 1,
+                "folds": table(folds),
+                "timeline": picture(timeline, "folds"),
+            }
+        )
+        return plan
+
+
+@dg.asset_check(asset=splits, blocking=True, partitions_def=SYMBOLS)
+def training_rows_end_before_what_they_are_tested_on(
+    splits: SplitPlan, dataset: pd.DataFrame
+) -> dg.AssetCheckResult:
+    """In every fold, no label of a base row reaches the calibration rows, and none of either reaches the test block."""
+    violations = purge_violations(splits, pd.DatetimeIndex(dataset.index))
+    return dg.AssetCheckResult(
+        passed=not violations and splits.n_rows == len(dataset),
+        description="; ".join(map(str, violations[:5])) or f"{len(splits.all_folds)} folds keep the purge.",
+        metadata={"folds": len(splits.all_folds), "violations": len(violations)},
+    )
+
+
+def load_dataset(frame: pd.DataFrame, pipeline: Pipeline) -> Dataset:
+    """The stored dataset as its own type; refuses one that was made for another label."""
+    return Dataset.from_frame(frame, label_spec(pipeline.settings().label))

@@ -1,0 +1,96 @@
+"""Features and labels of one symbol's bars, with the proof that features see no future."""
+
+import dagster as dg
+import pandas as pd
+
+from algo_pipeline.data.causality import poison_violations, sample_positions, truncation_violations
+from algo_pipeline.data.features import FEATURES, MAX_WARMUP_BARS, build_features
+from algo_pipeline.data.labels import LABELS, build_labels
+from algo_pipeline.defs.partitions import SYMBOLS
+from algo_pipeline.defs.stage import picture, span_metadata, stage, table
+
+_TRUNCATIONS = 5
+_CHECKED_BARS = 6_000
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="frame_io_manager",
+    group_name="features",
+    kinds={"parquet", "numba", "talib"},
+    code_version="1",
+    description="37 scale-free technical features of each closed bar, computed from bars up to it only; NaN until a "
+    "feature's certified warm-up has passed and where its window crosses a gap.",
+)
+def features(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
+    """Compute the features."""
+    with stage(context):
+        from algo_pipeline.research.plots import feature_heat_map
+
+        frame = build_features(raw_ohlcv)
+        specs = pd.DataFrame(
+            [(spec.formula, spec.source, spec.window_bars, spec.warmup_bars) for spec in FEATURES],
+            columns=["formula", "source", "window", "warm-up"],
+            index=pd.Index([spec.name for spec in FEATURES], name="feature"),
+        )
+        context.add_output_metadata(
+            {
+                **span_metadata(frame),
+                "complete_rows": int(frame.notna().all(axis=1).sum()),
+                "registry": table(specs),
+                "correlation": picture(feature_heat_map(frame), "correlation"),
+            }
+        )
+        return frame
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="frame_io_manager",
+    group_name="features",
+    kinds={"parquet", "numba"},
+    code_version="1",
+    description="Seven labels of each bar t, from open[t+1], where an order decided at t can fill, to the end of the "
+    "label's horizon; NaN where that is not yet known or crosses a gap.",
+)
+def labels(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
+    """Compute the labels."""
+    with stage(context):
+        frame = build_labels(raw_ohlcv)
+        facts = pd.DataFrame(
+            [(spec.horizon_bars, int(frame[spec.name].count()), float(frame[spec.name].mean())) for spec in LABELS],
+            columns=["horizon", "known", "mean"],
+            index=pd.Index([spec.name for spec in LABELS], name="label"),
+        )
+        context.add_output_metadata({**span_metadata(frame), "labels": table(facts)})
+        return frame
+
+
+@dg.asset_check(asset=features, blocking=True, partitions_def=SYMBOLS)
+def features_are_finite_after_warm_up(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+    """Once every warm-up has passed, a row lacks a feature only where a gap in the bars explains it."""
+    steps = raw_ohlcv.index.to_series().diff() != pd.Timedelta(hours=1)
+    near_gap = steps.rolling(169, min_periods=1).max().astype(bool).to_numpy()
+    incomplete = features.isna().any(axis=1).to_numpy()
+    unexplained = incomplete & ~near_gap
+    unexplained[: MAX_WARMUP_BARS - 1] = False
+    first = f" First: {features.index[unexplained][0]}." if unexplained.any() else ""
+    return dg.AssetCheckResult(
+        passed=not unexplained.any() and features.index.equals(raw_ohlcv.index),
+        description=f"{int(unexplained.sum())} rows lack a feature without a reason.{first}",
+        metadata={"incomplete_rows": int(incomplete.sum()), "unexplained_rows": int(unexplained.sum())},
+    )
+
+
+@dg.asset_check(asset=features, blocking=True, partitions_def=SYMBOLS)
+def features_use_no_later_bar(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+    """Cutting off later bars, or replacing them by noise, changes no bit of any feature."""
+    positions = sample_positions(len(raw_ohlcv), _TRUNCATIONS)
+    tail, tail_features = raw_ohlcv.iloc[-_CHECKED_BARS:], build_features(raw_ohlcv.iloc[-_CHECKED_BARS:])
+    found = truncation_violations(build_features, raw_ohlcv, features, positions)
+    found += poison_violations(build_features, tail, tail_features, len(tail) // 2)
+    return dg.AssetCheckResult(
+        passed=not found,
+        description="; ".join(found[:5]) or f"{len(positions)} truncations and one poisoning of the future left no trace.",
+        metadata={"truncations": len(positions), "violations": len(found)},
+    )

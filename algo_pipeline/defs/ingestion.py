@@ -1,0 +1,102 @@
+"""Raw bars: fetched incrementally, validated, stored, and compared with a second source."""
+
+import dagster as dg
+import pandas as pd
+
+from algo_pipeline.common.schemas import bar_problems
+from algo_pipeline.common.time import BAR, utc_now
+from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
+from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.defs.stage import picture, span_metadata, stage, table
+from algo_pipeline.sources.update import IngestProgress, IngestResult, update_bars
+
+_SHOWN_GAPS = 20
+_RECENT = 26 * BAR
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="bars_io_manager",
+    group_name="market_data",
+    kinds={"parquet", "pandas"},
+    code_version="1",
+    description="Closed hourly OHLCV bars of one symbol from the configured source: incremental, validated, with "
+    "missing hours listed and never filled in.",
+)
+def raw_ohlcv(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult[pd.DataFrame]:
+    """Fetch what the store lacks."""
+    symbol = partition_symbol(context.partition_key)
+
+    def show(progress: IngestProgress) -> None:
+        if progress.total_bars > progress.done_bars:
+            context.log.info(f"{progress.done_bars:,} of {progress.total_bars:,} hours, up to {progress.at:%Y-%m-%d}")
+
+    with stage(context):
+        result = update_bars(
+            pipeline.market_data(),
+            pipeline.bar_store(),
+            symbol,
+            pipeline.history_start(),
+            pipeline.history_end(),
+            on_progress=show,
+        )
+        return dg.MaterializeResult(value=result.bars, metadata=_metadata(result))
+
+
+@dg.asset_check(asset=raw_ohlcv, blocking=True, partitions_def=SYMBOLS)
+def bars_are_valid_and_on_the_hour(raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+    """Prices are finite and positive, low ≤ open, close ≤ high, volume ≥ 0, every bar opens on its own whole hour."""
+    problems = list(bar_problems(raw_ohlcv))
+    return dg.AssetCheckResult(
+        passed=not problems and len(raw_ohlcv) > 0,
+        description=" ".join(problems) or f"{len(raw_ohlcv):,} bars keep every rule.",
+        metadata={"bars": len(raw_ohlcv)},
+    )
+
+
+@dg.asset_check(asset=raw_ohlcv, partitions_def=SYMBOLS)
+def newest_bar_is_less_than_a_day_old(
+    context: dg.AssetCheckExecutionContext, raw_ohlcv: pd.DataFrame, pipeline: Pipeline
+) -> dg.AssetCheckResult:
+    """The last closed bar is recent; asked only of a source that is a live market."""
+    source = pipeline.settings().data_source
+    newest = raw_ohlcv.index[-1]
+    exempt = source in ("file", "simulated") or bool(pipeline.until)
+    age = utc_now() - newest
+    return dg.AssetCheckResult(
+        passed=exempt or age <= _RECENT,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"The newest bar opened at {newest:%Y-%m-%d %H:%M} UTC"
+        + (f"; the source {source} is no live market or the run ends in the past." if exempt else "."),
+        metadata={"age_hours": age / BAR},
+    )
+
+
+@dg.asset_check(asset=raw_ohlcv, partitions_def=SYMBOLS)
+def closes_agree_with_a_second_source(
+    context: dg.AssetCheckExecutionContext, raw_ohlcv: pd.DataFrame, pipeline: Pipeline
+) -> dg.AssetCheckResult:
+    """The last days' closes agree with CoinGecko's prices; asked only of a live market, and only a warning."""
+    from algo_pipeline.defs.cross_check import cross_check
+
+    with stage(context):
+        return cross_check(partition_symbol(context.partition_key), raw_ohlcv, pipeline)
+
+
+def _metadata(result: IngestResult) -> dict[str, dg.MetadataValue]:
+    from algo_pipeline.backtest.plots import price_with_gaps
+
+    gaps = pd.DataFrame(
+        {"last": [gap.end for gap in result.gaps], "bars": [gap.n_bars for gap in result.gaps]},
+        index=pd.Index([gap.start for gap in result.gaps], name="first missing"),
+    )
+    return {
+        **span_metadata(result.bars),
+        "source": dg.MetadataValue.text(result.source),
+        "venue_symbol": dg.MetadataValue.text(result.venue_symbol),
+        "new_bars": dg.MetadataValue.int(result.n_new),
+        "gaps": dg.MetadataValue.int(len(gaps)),
+        "missing_bars": dg.MetadataValue.int(int(gaps["bars"].sum())),
+        "gap_list": table(gaps.head(_SHOWN_GAPS)),
+        "price": picture(price_with_gaps(result.bars, result.gaps), "close"),
+    }

@@ -1,0 +1,147 @@
+"""How assets rest on disk: frames as checksummed Parquet, documents as JSON, estimators as skops. Never pickles.
+
+Derived assets live under ``<artifacts>/research/<source>/<asset>/<slug>.<extension>``: the source is part of the path,
+so that what was made from one source's bars is never read together with another's.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+from upath import UPath
+
+from algo_pipeline.common.errors import CorruptFileError
+from algo_pipeline.common.storage import read_bytes, read_checked_json, read_frame, write_bytes
+from algo_pipeline.common.storage import write_checked_json, write_frame
+from algo_pipeline.defs.partitions import partition_symbol
+from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.research.splits import SplitPlan
+
+
+class _AtomicIOManager(dg.UPathIOManager):
+    """Writes and reads whole files through the functions it is given."""
+
+    def __init__(
+        self,
+        base_path: UPath,
+        extension: str,
+        write: Callable[[Path, Any], object],
+        read: Callable[[Path, type], Any],
+    ) -> None:
+        self.extension = extension
+        self._write, self._read = write, read
+        super().__init__(base_path=base_path)
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
+        """Write ``obj`` atomically."""
+        self._write(Path(path), obj)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
+        """Read and verify; the consumer's annotation says what a document is read as."""
+        return self._read(Path(path), context.dagster_type.typing_type)
+
+    def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, dg.MetadataValue]:
+        """Row count and size of a frame."""
+        if not isinstance(obj, pd.DataFrame):
+            return {}
+        return {
+            "dagster/row_count": dg.MetadataValue.int(len(obj)),
+            "columns": dg.MetadataValue.int(len(obj.columns)),
+        }
+
+
+class FrameIOManager(dg.ConfigurableIOManagerFactory):  # type: ignore[type-arg]
+    """Frames as Parquet that carries its own checksum."""
+
+    pipeline: dg.ResourceDependency[Pipeline]
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> _AtomicIOManager:
+        """Build it for the run's source."""
+        return _AtomicIOManager(_base(self.pipeline), ".parquet", write_frame, lambda path, _: read_frame(path))
+
+
+class DocumentIOManager(dg.ConfigurableIOManagerFactory):  # type: ignore[type-arg]
+    """Frozen dataclasses as checksummed JSON, read back as the type that the consumer's annotation names."""
+
+    pipeline: dg.ResourceDependency[Pipeline]
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> _AtomicIOManager:
+        """Build it for the run's source."""
+        return _AtomicIOManager(_base(self.pipeline), ".json", _write_document, _read_document)
+
+
+class EstimatorsIOManager(dg.ConfigurableIOManagerFactory):  # type: ignore[type-arg]
+    """Tuples of fitted estimators as one skops file, loaded with our own list of trusted types."""
+
+    pipeline: dg.ResourceDependency[Pipeline]
+
+    def create_io_manager(self, context: dg.InitResourceContext) -> _AtomicIOManager:
+        """Build it for the run's source."""
+        return _AtomicIOManager(_base(self.pipeline), ".skops", _write_estimators, _read_estimators)
+
+
+class BarsIOManager(dg.ConfigurableIOManager):
+    """Bars are written by the ingest itself; here they are only read, cut to the run's span."""
+
+    pipeline: dg.ResourceDependency[Pipeline]
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Nothing is left to write: the ingest has stored the bars."""
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """The symbol's bars from ``history_start`` to ``until``."""
+        return self.pipeline.bars(partition_symbol(context.partition_key))
+
+
+def _base(pipeline: Pipeline) -> UPath:
+    settings = pipeline.settings()
+    return UPath(settings.artifacts_dir / "research" / settings.data_source)
+
+
+def _write_document(path: Path, document: Any) -> None:
+    if isinstance(document, SplitPlan):
+        write_checked_json(path, document.to_json())
+    else:
+        write_checked_json(path, _undefined_as_text(TypeAdapter(type(document)).dump_python(document)))
+
+
+def _read_document(path: Path, kind: Any) -> Any:
+    content = read_checked_json(path)
+    try:
+        return kind.from_json(content) if kind is SplitPlan else TypeAdapter(kind).validate_python(content)
+    except (ValidationError, KeyError, TypeError) as error:
+        raise CorruptFileError(
+            f"{path} is no {kind.__name__}: {error}.", f"Remove {path} and materialize it again."
+        ) from error
+
+
+def _undefined_as_text(value: Any) -> Any:
+    """NaN as "NaN", which is read back as such; plain JSON has no word for it."""
+    if isinstance(value, dict):
+        return {key: _undefined_as_text(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_undefined_as_text(item) for item in value]
+    return "NaN" if isinstance(value, float) and math.isnan(value) else value
+
+
+def _write_estimators(path: Path, estimators: tuple[Any, ...]) -> None:
+    import skops.io
+
+    write_bytes(path, skops.io.dumps(list(estimators)))
+
+
+def _read_estimators(path: Path, _: type) -> tuple[Any, ...]:
+    import skops.io
+
+    from algo_pipeline.models.calibration import TRUSTED_TYPES
+
+    try:
+        return tuple(skops.io.loads(read_bytes(path), trusted=list(TRUSTED_TYPES)))
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise CorruptFileError(
+            f"{path} can't be read as estimators: {error}.", f"Remove {path} and materialize it again."
+        ) from error

@@ -1,0 +1,210 @@
+"""The challenger, the promotion gate and the deployment of the champion bundle."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from algo_pipeline.common.errors import AlgoPipelineError
+from algo_pipeline.common.time import utc_now
+from algo_pipeline.common.types import Symbol
+from algo_pipeline.defs.dataset import load_dataset
+from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
+from algo_pipeline.defs.registration import register
+from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.defs.stage import span_metadata, stage
+from algo_pipeline.registry.bundle import ChampionBundle
+from algo_pipeline.registry.deployment import bundle_estimator, make_bundle
+from algo_pipeline.registry.ledger import PromotionEntry
+from algo_pipeline.registry.mlflow_registry import CHALLENGER, CHAMPION
+from algo_pipeline.registry.records import RegisteredVersion
+from algo_pipeline.research.dataset import Dataset
+from algo_pipeline.research.promotion import Candidate, Champion, GateDecision, Policy, judge
+from algo_pipeline.research.splits import SplitPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What the gate decided about the newest version."""
+
+    candidate_version: str
+    champion_version: str | None
+    passed: bool
+    deployed: bool
+    trading: str
+    reason: str
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="frame_io_manager",
+    group_name="training",
+    kinds={"sklearn", "mlflow"},
+    code_version="1",
+    description="The other kind of model on the same rows and folds, registered beside the traded one and compared "
+    "with it hour by hour. It is never promoted from here: set ALGO_TRADER_MODEL to make it the traded recipe.",
+)
+def challenger(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    dataset: pd.DataFrame,
+    splits: SplitPlan,
+    oos_probabilities: pd.DataFrame,
+) -> pd.DataFrame:
+    """Train, evaluate and register the challenger; its value is its out-of-sample probabilities."""
+    with stage(context):
+        from algo_pipeline.research.evaluate import evaluate
+        from algo_pipeline.research.statistics import compare_log_loss
+        from algo_pipeline.research.train import fit_calibrators, fit_models, stitch_probabilities
+
+        recipe, data = pipeline.challenger_recipe(), load_dataset(dataset, pipeline)
+        calibrated = fit_calibrators(data, splits, recipe, fit_models(data, splits, recipe))
+        oos = stitch_probabilities(data, splits, calibrated)
+        scores = evaluate(oos)
+        version = register(context, pipeline, data, recipe, calibrated[-1], oos, scores)
+        pipeline.registry().set_alias(version.model_name, CHALLENGER, version.version)
+        paired = compare_log_loss(oos, oos_probabilities)
+        context.add_output_metadata(
+            {
+                **span_metadata(oos),
+                "recipe": recipe.describe(),
+                "auc": scores.oos.auc,
+                "log_loss_skill": scores.oos.log_loss_skill,
+                "log_loss_minus_traded_recipe": paired.mean_difference,
+                "log_loss_minus_traded_recipe_lower": paired.interval.lower,
+                "log_loss_minus_traded_recipe_upper": paired.interval.upper,
+            }
+        )
+        return oos
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="document_io_manager",
+    group_name="promotion",
+    kinds={"mlflow", "json"},
+    deps=["backtest_report"],
+    code_version="1",
+    description="The gate: is the newest model better than the base rate, or at least as good as the champion? Moves "
+    "the alias, deploys the champion bundle and writes the ledger.",
+)
+def promotion(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    dataset: pd.DataFrame,
+    splits: SplitPlan,
+    calibrator: tuple[Any, ...],
+    oos_probabilities: pd.DataFrame,
+    registered_model: RegisteredVersion,
+) -> Promotion:
+    """Judge, then deploy what was decided."""
+    with stage(context):
+        symbol, data = partition_symbol(context.partition_key), load_dataset(dataset, pipeline)
+        deployed = _comparable_bundle(context, pipeline, symbol)
+        champion = _champion(deployed, pipeline, data, splits, oos_probabilities) if deployed else None
+        candidate = Candidate(pipeline.recipe().hash, oos_probabilities)
+        decision = judge(candidate, champion, Policy(pipeline.settings().promotion_policy))
+        if decision.deployed:
+            _deploy(pipeline, symbol, data, calibrator[-1], registered_model, decision)
+        outcome = _record(pipeline, symbol, registered_model, deployed, decision)
+        context.add_output_metadata(
+            {
+                "reason": dg.MetadataValue.text(decision.reason),
+                "passed": decision.passed,
+                "deployed": decision.deployed,
+                "trading": outcome.trading,
+                "champion_version": outcome.champion_version or "none",
+                **{name: value for name, value in decision.figures.items() if name != "policy"},
+            }
+        )
+        return outcome
+
+
+def _comparable_bundle(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, symbol: Symbol
+) -> ChampionBundle | None:
+    """The deployed champion, if it learnt the same label from the same source."""
+    settings = pipeline.settings()
+    try:
+        bundle = pipeline.bundles().load(symbol)
+    except AlgoPipelineError as error:
+        context.log.warning(f"The deployed bundle can't be read and will be replaced: {error}")
+        return None
+    if bundle is None or (bundle.label, bundle.source) == (settings.label, settings.data_source):
+        return bundle
+    context.log.warning(
+        f"The deployed champion learnt {bundle.label} from {bundle.source}; it is replaced, not compared."
+    )
+    return None
+
+
+def _champion(
+    bundle: ChampionBundle, pipeline: Pipeline, data: Dataset, splits: SplitPlan, oos: pd.DataFrame
+) -> Champion:
+    """What the gate must know of the deployed champion."""
+    from algo_pipeline.research.train import Recipe, fit_calibrators, fit_models, stitch_probabilities
+
+    own = oos.assign(probability=bundle_estimator(bundle).probability(data.features.loc[oos.index]))
+    recipe_oos = oos
+    if bundle.recipe_hash != pipeline.recipe().hash:
+        definition = bundle.recipe_document
+        recipe = Recipe(definition["model"]["kind"], definition["calibrator"], bundle.label, pipeline.recipe().split)
+        calibrated = fit_calibrators(data, splits, recipe, fit_models(data, splits, recipe))
+        recipe_oos = stitch_probabilities(data, splits, calibrated)
+    return Champion(bundle.recipe_hash, pd.Timestamp(bundle.training_end), bundle.trading, own, recipe_oos)
+
+
+def _deploy(
+    pipeline: Pipeline,
+    symbol: Symbol,
+    data: Dataset,
+    estimator: Any,
+    version: RegisteredVersion,
+    decision: GateDecision,
+) -> None:
+    settings, source = pipeline.settings(), pipeline.market_data()
+    bundle = make_bundle(
+        symbol=symbol,
+        source=source.name,
+        venue_symbol=source.venue_symbol(symbol),
+        dataset=data,
+        recipe=pipeline.recipe(),
+        estimator=estimator,
+        config=settings.backtest_config(),
+        history_start=pipeline.bars(symbol).index[0],
+        trading=decision.trading,
+        version=version,
+    )
+    pipeline.bundles().deploy(bundle)
+    pipeline.registry().set_alias(version.model_name, CHAMPION, version.version)
+
+
+def _record(
+    pipeline: Pipeline,
+    symbol: Symbol,
+    version: RegisteredVersion,
+    before: ChampionBundle | None,
+    decision: GateDecision,
+) -> Promotion:
+    previous = before.model_version if before else None
+    champion = version.version if decision.deployed else previous
+    trading = decision.trading.value if decision.deployed else "unchanged"
+    entry = PromotionEntry(
+        at=utc_now().isoformat(),
+        who="gate",
+        symbol=str(symbol),
+        label=pipeline.settings().label,
+        candidate_version=version.version,
+        from_version=previous,
+        to_version=champion,
+        trading=trading,
+        policy=pipeline.settings().promotion_policy,
+        passed=decision.passed,
+        reason=decision.reason,
+        figures=decision.figures,
+    )
+    pipeline.ledger().append(entry)
+    tags = {"gate": "passed" if decision.passed else "not passed", "gate_reason": decision.reason}
+    pipeline.registry().log_results(version, {}, tags, {})
+    return Promotion(version.version, champion, decision.passed, decision.deployed, trading, decision.reason)

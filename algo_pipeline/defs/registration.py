@@ -1,0 +1,73 @@
+"""Logging a training in MLflow, for the traded model and its challenger alike."""
+
+import dagster as dg
+import pandas as pd
+
+from algo_pipeline.defs.partitions import partition_symbol
+from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.models.calibration import CalibratedClassifier
+from algo_pipeline.registry.records import RegisteredVersion
+from algo_pipeline.registry.training_record import Training, training_record
+from algo_pipeline.research.dataset import Dataset
+from algo_pipeline.research.evaluate import Evaluation
+from algo_pipeline.research.train import Recipe
+
+
+def register(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    dataset: Dataset,
+    recipe: Recipe,
+    estimator: CalibratedClassifier,
+    oos: pd.DataFrame,
+    evaluation: Evaluation,
+) -> RegisteredVersion:
+    """Log the run, register the estimator, and show both in the asset's metadata."""
+    from algo_pipeline.models.calibration import TRUSTED_TYPES
+
+    symbol, source = partition_symbol(context.partition_key), pipeline.settings().data_source
+    weights = feature_importance(dataset, recipe, estimator)
+    venue_symbol = pipeline.market_data().venue_symbol(symbol)
+    training = Training(symbol, source, venue_symbol, dataset, recipe, estimator, oos, evaluation, weights)
+    plots = _plots(training)
+    record = training_record(training, plots, {"dagster_run_id": context.run_id}, TRUSTED_TYPES)
+    version = pipeline.registry().log_training(record)
+    context.add_output_metadata(_metadata(version, pipeline, plots))
+    return version
+
+
+def feature_importance(dataset: Dataset, recipe: Recipe, estimator: CalibratedClassifier) -> "pd.Series[float]":
+    """How much each feature counts in the production model."""
+    from algo_pipeline.models.catalog import make_model
+
+    # The rows after the base part: what a permuted feature costs is asked on rows the model was not fitted on.
+    tail = slice(-min(len(dataset) // 5, 4_000), None)
+    weights = make_model(recipe.model_kind).feature_weights(
+        estimator.model, dataset.matrix()[tail], dataset.outcomes()[tail]
+    )
+    return pd.Series(weights, index=dataset.features.columns, name="weight")
+
+
+def _plots(training: Training) -> dict[str, bytes]:
+    from algo_pipeline.research import plots
+
+    return {
+        "reliability.png": plots.reliability_diagram(training.evaluation),
+        "roc.png": plots.roc_curve(training.evaluation),
+        "feature_weights.png": plots.feature_weights(training.weights),
+        "probabilities.png": plots.probability_histogram(training.oos["probability"]),
+    }
+
+
+def _metadata(version: RegisteredVersion, pipeline: Pipeline, plots: dict[str, bytes]) -> dict[str, dg.MetadataValue]:
+    from algo_pipeline.defs.stage import picture
+
+    return {
+        "model_name": dg.MetadataValue.text(version.model_name),
+        "model_version": dg.MetadataValue.text(version.version),
+        "mlflow_run_id": dg.MetadataValue.text(version.run_id),
+        "mlflow_run": dg.MetadataValue.url(
+            f"http://127.0.0.1:{pipeline.settings().mlflow_port}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
+        ),
+        "feature_weights": picture(plots["feature_weights.png"], "feature weights"),
+    }

@@ -1,0 +1,102 @@
+"""The one resource of the research graph: settings, and the adapters made from them when a run needs them."""
+
+import dagster as dg
+import pandas as pd
+
+from algo_pipeline.common.config import Settings, load_settings
+from algo_pipeline.common.logger import configure_logging
+from algo_pipeline.common.time import last_closed_open, to_utc, utc_now
+from algo_pipeline.common.types import Symbol
+from algo_pipeline.interfaces.market_data import MarketDataSource
+from algo_pipeline.registry.bundle import BundleStore
+from algo_pipeline.registry.ledger import PromotionLedger
+from algo_pipeline.registry.mlflow_registry import MlflowRegistry
+from algo_pipeline.research.splits import SplitRule
+from algo_pipeline.research.train import Recipe
+from algo_pipeline.sources.catalog import SourceOptions, make_source
+from algo_pipeline.sources.store import BarStore
+
+
+class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """What a run works on. Empty fields follow the settings (environment, then ``.env``, then defaults)."""
+
+    source: str = ""
+    """Where bars come from: binance, alpaca, file or simulated."""
+    path: str = ""
+    """The user's own file, for the source ``file``."""
+    until: str = ""
+    """Use only bars closed at or before this time (ISO 8601, UTC)."""
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Log to the artifacts folder, with every secret masked, in whatever process the run has."""
+        settings = self.settings()
+        configure_logging(settings.log_level, settings.artifacts_dir / "logs", settings.secret_values(), console=False)
+
+    def settings(self) -> Settings:
+        """The settings in force, read anew in each step."""
+        return load_settings(data_source=self.source or None, data_path=self.path or None)
+
+    def history_start(self) -> pd.Timestamp:
+        """The earliest time to ask a source for."""
+        return to_utc(self.settings().history_start)
+
+    def history_end(self) -> pd.Timestamp:
+        """Bars that close after this time do not exist for the run: ``until``, or the last full hour."""
+        now = last_closed_open(utc_now()) + pd.Timedelta(hours=1)
+        return min(to_utc(self.until), now) if self.until else now
+
+    def market_data(self) -> MarketDataSource:
+        """The configured source of bars."""
+        settings = self.settings()
+        key, secret = settings.alpaca_api_key, settings.alpaca_secret_key
+        return make_source(
+            settings.data_source,
+            SourceOptions(
+                path=settings.data_path,
+                binance_url=settings.binance_url,
+                alpaca_data_url=settings.alpaca_data_url,
+                coingecko_url=settings.coingecko_url,
+                alpaca_api_key=key.get_secret_value() if key else None,
+                alpaca_secret_key=secret.get_secret_value() if secret else None,
+                seed=settings.simulated_seed,
+                signal_strength=settings.simulated_signal_strength,
+                simulated_from=self.history_start(),
+                simulated_until=self.history_start() + pd.DateOffset(years=settings.simulated_years),
+            ),
+        )
+
+    def bar_store(self) -> BarStore:
+        """Where bars are kept."""
+        return BarStore(self.settings().bars_dir())
+
+    def bars(self, symbol: Symbol) -> pd.DataFrame:
+        """The stored bars of the configured source that are part of this run."""
+        stored = self.bar_store().load(self.settings().data_source, symbol)
+        if stored is None:
+            raise dg.Failure(f"No bars of {symbol} are stored. Materialize raw_ohlcv first.", allow_retries=False)
+        bars = stored.bars
+        return bars[(bars.index >= self.history_start()) & (bars.index + pd.Timedelta(hours=1) <= self.history_end())]
+
+    def recipe(self) -> Recipe:
+        """What is trained and traded."""
+        settings = self.settings()
+        rule = SplitRule(n_folds=settings.n_folds, window_rows=settings.rolling_window_bars)
+        return Recipe(settings.model, settings.calibrator, settings.label, rule)
+
+    def challenger_recipe(self) -> Recipe:
+        """The same with the other kind of model."""
+        other = "boosting" if self.settings().model == "logistic" else "logistic"
+        recipe = self.recipe()
+        return Recipe(other, recipe.calibrator, recipe.label, recipe.split)
+
+    def registry(self) -> MlflowRegistry:
+        """Experiments and registered models."""
+        return MlflowRegistry(self.settings().mlflow_uri())
+
+    def bundles(self) -> BundleStore:
+        """Deployed champions."""
+        return BundleStore(self.settings().artifacts_dir)
+
+    def ledger(self) -> PromotionLedger:
+        """The record of promotions."""
+        return PromotionLedger(self.settings().artifacts_dir)

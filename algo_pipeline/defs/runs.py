@@ -1,0 +1,94 @@
+"""Research runs started from the shell: one Dagster run per symbol, in process, in the instance that the UI shows."""
+
+import resource
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
+
+from algo_pipeline.common.config import Settings
+from algo_pipeline.common.errors import AlgoPipelineError, CheckFailedError
+from algo_pipeline.common.types import Symbol
+from algo_pipeline.defs.automation import RESEARCH_TAG, research_job
+from algo_pipeline.defs.instance import open_instance
+from algo_pipeline.defs.partitions import add_symbols
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run works on, as given on the command line; None follows the settings."""
+
+    source: str | None = None
+    path: Path | None = None
+    until: str | None = None
+
+    def run_config(self, title: str, quiet: bool) -> dict[str, object]:
+        """Dagster's run configuration for this scope."""
+        given = {"source": self.source, "path": str(self.path) if self.path else None, "until": self.until}
+        config = {name: value for name, value in given.items() if value}
+        logger = {"progress": {"config": {"title": title, "quiet": quiet}}}
+        return {"resources": {"pipeline": {"config": config}}, "loggers": logger}
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How the run of one symbol ended."""
+
+    symbol: Symbol
+    run_id: str
+    seconds: float
+    error: AlgoPipelineError | None
+
+
+def run_research(
+    definitions: dg.Definitions, settings: Settings, symbols: tuple[Symbol, ...], scope: Scope, quiet: bool
+) -> tuple[RunOutcome, ...]:
+    """Materialize the research graph for each symbol, one after another; one symbol's failure stops no other's.
+
+    Raises
+    ------
+    AlgoPipelineError
+        If the instance can't be opened.
+    """
+    with open_instance(settings) as instance:
+        add_symbols(instance, symbols)
+        job = definitions.resolve_job_def(str(research_job.name))
+        return tuple(_run_symbol(job, instance, symbol, scope, quiet) for symbol in symbols)
+
+
+def peak_memory_mb() -> float:
+    """Largest resident size of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _run_symbol(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, symbol: Symbol, scope: Scope, quiet: bool
+) -> RunOutcome:
+    start, run_id, error = time.perf_counter(), str(uuid.uuid4()), None
+    try:
+        job.execute_in_process(
+            run_config=scope.run_config(str(symbol), quiet),
+            instance=instance,
+            partition_key=symbol.slug,
+            tags=RESEARCH_TAG,
+            run_id=run_id,
+        )
+    except Exception as raised:
+        error = _foreseeable(raised)
+        if error is None:
+            raise
+    return RunOutcome(symbol, run_id, time.perf_counter() - start, error)
+
+
+def _foreseeable(raised: BaseException | None) -> AlgoPipelineError | None:
+    """The error of ours behind what Dagster raised, or a failed blocking check as one."""
+    while raised is not None:
+        if isinstance(raised, AlgoPipelineError):
+            return raised
+        if isinstance(raised, DagsterAssetCheckFailedError):
+            return CheckFailedError(str(raised), "Open the run in the web UI: the failed check names the rows.")
+        raised = raised.__cause__ or raised.__context__
+    return None

@@ -1,0 +1,176 @@
+"""Models, calibrators, their out-of-sample probabilities, scores and registration."""
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from algo_pipeline.common.storage import write_json, write_text
+from algo_pipeline.defs.dataset import load_dataset
+from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
+from algo_pipeline.defs.registration import register
+from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.defs.stage import picture, span_metadata, stage, table
+from algo_pipeline.registry.records import RegisteredVersion
+from algo_pipeline.research.evaluate import Evaluation, evaluate
+from algo_pipeline.research.splits import SplitPlan
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="estimators_io_manager",
+    group_name="training",
+    kinds={"sklearn", "skops"},
+    code_version="1",
+    description="One base model per walk-forward fold, each fitted on its own base rows only, and last the production "
+    "model, whose test block is the future.",
+)
+def model(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, dataset: pd.DataFrame, splits: SplitPlan
+) -> tuple[Any, ...]:
+    """Fit the base models."""
+    with stage(context):
+        from algo_pipeline.research.train import fit_models
+
+        recipe = pipeline.recipe()
+        models = fit_models(load_dataset(dataset, pipeline), splits, recipe)
+        context.add_output_metadata(
+            {"models": len(models), "recipe": recipe.describe(), "recipe_hash": recipe.hash, "kind": recipe.model_kind}
+        )
+        return models
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="estimators_io_manager",
+    group_name="training",
+    kinds={"sklearn", "skops"},
+    code_version="1",
+    description="Each model with the calibrator fitted on the purged tail of its train part, which it did not see.",
+)
+def calibrator(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    dataset: pd.DataFrame,
+    splits: SplitPlan,
+    model: tuple[Any, ...],
+) -> tuple[Any, ...]:
+    """Fit the calibrators."""
+    with stage(context):
+        from algo_pipeline.research.train import fit_calibrators
+
+        recipe = pipeline.recipe()
+        calibrated = fit_calibrators(load_dataset(dataset, pipeline), splits, recipe, model)
+        context.add_output_metadata({"calibrators": len(calibrated), "kind": recipe.calibrator})
+        return calibrated
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="frame_io_manager",
+    group_name="training",
+    kinds={"parquet", "sklearn"},
+    code_version="1",
+    description="Calibrated probabilities of every test block, end to end, each from a model fitted on earlier bars "
+    "only. These, and no others, are evaluated and backtested.",
+)
+def oos_probabilities(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    dataset: pd.DataFrame,
+    splits: SplitPlan,
+    calibrator: tuple[Any, ...],
+) -> pd.DataFrame:
+    """Stitch the folds' probabilities."""
+    with stage(context):
+        from algo_pipeline.research.plots import probability_histogram
+        from algo_pipeline.research.train import stitch_probabilities
+
+        oos = stitch_probabilities(load_dataset(dataset, pipeline), splits, calibrator)
+        histogram = picture(probability_histogram(oos["probability"]), "probabilities")
+        context.add_output_metadata({**span_metadata(oos), "histogram": histogram})
+        return oos
+
+
+@dg.asset_check(asset=oos_probabilities, blocking=True, partitions_def=SYMBOLS)
+def probabilities_cover_the_test_blocks_once(
+    oos_probabilities: pd.DataFrame, splits: SplitPlan, dataset: pd.DataFrame
+) -> dg.AssetCheckResult:
+    """Every test row has exactly one probability, strictly between 0 and 1, from the fold whose test block holds it."""
+    expected = [dataset.index[fold.test] for fold in splits.folds]
+    folds = [number for number, index in enumerate(expected) for _ in index]
+    probability = oos_probabilities["probability"]
+    covered = len(oos_probabilities) == len(folds) and (oos_probabilities.index == expected[0].append(expected[1:])).all()
+    right_fold = bool(covered) and list(oos_probabilities["fold"]) == folds
+    return dg.AssetCheckResult(
+        passed=bool(covered) and right_fold and bool(((probability > 0) & (probability < 1)).all()),
+        description=f"{len(oos_probabilities):,} probabilities from {len(splits.folds)} folds.",
+        metadata={"rows": len(oos_probabilities), "lowest": float(probability.min()), "highest": float(probability.max())},
+    )
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="document_io_manager",
+    group_name="training",
+    kinds={"json", "numba"},
+    code_version="1",
+    description="Log loss, Brier, AUC and calibration of the out-of-sample probabilities, per fold and overall, with "
+    "block-bootstrap intervals, against each fold's own base rate.",
+)
+def evaluation(context: dg.AssetExecutionContext, oos_probabilities: pd.DataFrame) -> Evaluation:
+    """Score the probabilities."""
+    with stage(context):
+        from algo_pipeline.research.plots import reliability_diagram, roc_curve
+
+        scores = evaluate(oos_probabilities)
+        folds = pd.DataFrame(
+            [(fold.n, fold.auc, fold.log_loss_skill, fold.ece) for fold in scores.folds],
+            columns=["rows", "AUC", "log-loss skill", "ECE"],
+            index=pd.RangeIndex(1, len(scores.folds) + 1, name="fold"),
+        )
+        context.add_output_metadata(
+            {
+                "auc": scores.oos.auc,
+                "log_loss_skill": scores.oos.log_loss_skill,
+                "log_loss_skill_lower": scores.intervals["log_loss_skill"].lower,
+                "log_loss_skill_upper": scores.intervals["log_loss_skill"].upper,
+                "ece": scores.oos.ece,
+                "folds": table(folds),
+                "reliability": picture(reliability_diagram(scores), "reliability"),
+                "roc": picture(roc_curve(scores), "ROC"),
+            }
+        )
+        return scores
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="document_io_manager",
+    group_name="training",
+    kinds={"mlflow", "sklearn"},
+    code_version="1",
+    description="The production model as ONE estimator (scaler, model, calibrator) in MLflow's registry, with the run "
+    "that holds its parameters, scores, plots, tables and data lineage.",
+)
+def registered_model(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    dataset: pd.DataFrame,
+    calibrator: tuple[Any, ...],
+    oos_probabilities: pd.DataFrame,
+    evaluation: Evaluation,
+) -> RegisteredVersion:
+    """Log the training run and register the production model."""
+    with stage(context):
+        from algo_pipeline.research.report import metrics_document, metrics_markdown
+
+        symbol, settings, recipe = partition_symbol(context.partition_key), pipeline.settings(), pipeline.recipe()
+        data = load_dataset(dataset, pipeline)
+        version = register(context, pipeline, data, recipe, calibrator[-1], oos_probabilities, evaluation)
+        name = f"{version.model_name} version {version.version}"
+        facts = (symbol, recipe.label, settings.data_source, name, evaluation)
+        folder = settings.artifacts_dir / "reports" / symbol.slug
+        write_json(folder / "metrics.json", metrics_document(*facts))
+        write_text(folder / "metrics.md", metrics_markdown(*facts))
+        return version

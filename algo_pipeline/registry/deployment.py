@@ -1,0 +1,111 @@
+"""From a trained estimator to a champion bundle, and from a bundle back to probabilities."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as package_version
+from typing import TYPE_CHECKING, Protocol
+
+import pandas as pd
+
+from algo_pipeline.common.errors import CorruptFileError
+from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.common.types import FloatArray, Symbol
+from algo_pipeline.models.linear_scorer import LinearScorer
+from algo_pipeline.registry.bundle import ChampionBundle
+from algo_pipeline.registry.records import RegisteredVersion
+from algo_pipeline.research.promotion import Trading
+
+if TYPE_CHECKING:
+    from algo_pipeline.models.calibration import CalibratedClassifier
+    from algo_pipeline.research.dataset import Dataset
+    from algo_pipeline.research.train import Recipe
+
+_PACKAGES = ("algo-pipeline", "numpy", "pandas", "scikit-learn", "ta-lib", "numba")
+
+
+class BundleScorer(Protocol):
+    """Gives a bundle's probabilities."""
+
+    def probability(self, features: pd.DataFrame) -> FloatArray:
+        """P(label = 1), shape (n,), for features of shape (n, 37)."""
+
+
+def make_bundle(
+    *,
+    symbol: Symbol,
+    source: str,
+    venue_symbol: str,
+    dataset: Dataset,
+    recipe: Recipe,
+    estimator: CalibratedClassifier,
+    config: BacktestConfig,
+    history_start: pd.Timestamp,
+    trading: Trading,
+    version: RegisteredVersion,
+) -> ChampionBundle:
+    """Gather what a decision needs: a linear model as coefficients, any other as its skops file."""
+    from algo_pipeline.models.linear_scorer import is_linear
+
+    names = tuple(dataset.features.columns)
+    linear = is_linear(estimator)
+    return ChampionBundle(
+        symbol=str(symbol),
+        label=recipe.label,
+        source=source,
+        venue_symbol=venue_symbol,
+        recipe=recipe.describe(),
+        recipe_hash=recipe.hash,
+        recipe_document=recipe.to_document(),
+        feature_names=names,
+        scorer=LinearScorer.from_estimator(estimator, names).to_document() if linear else None,
+        estimator_skops=None if linear else _dumped(estimator),
+        enter_threshold=config.enter_threshold,
+        exit_threshold=config.exit_threshold,
+        history_start=history_start.isoformat(),
+        training_end=dataset.training_end.isoformat(),
+        trading=trading,
+        model_name=version.model_name,
+        model_version=version.version,
+        run_id=version.run_id,
+        versions={name: package_version(name) for name in _PACKAGES},
+    )
+
+
+def bundle_estimator(bundle: ChampionBundle) -> BundleScorer:
+    """The bundle's scorer: numpy alone for a linear model, else through skops and our own list of trusted types."""
+    if bundle.scorer is not None:
+        return _Linear(LinearScorer.from_document(bundle.scorer))
+    if bundle.estimator_skops is None:
+        raise CorruptFileError(
+            f"The champion bundle of {bundle.symbol} holds neither coefficients nor an estimator.",
+            "Run the research again to deploy a new bundle.",
+        )
+    return _Estimator(bundle.estimator_skops)
+
+
+class _Linear:
+    def __init__(self, scorer: LinearScorer) -> None:
+        self._scorer = scorer
+
+    def probability(self, features: pd.DataFrame) -> FloatArray:
+        return self._scorer.predict_proba(features.to_numpy())
+
+
+class _Estimator:
+    def __init__(self, data: bytes) -> None:
+        import skops.io
+
+        from algo_pipeline.models.calibration import TRUSTED_TYPES
+
+        self._estimator: CalibratedClassifier = skops.io.loads(data, trusted=list(TRUSTED_TYPES))
+
+    def probability(self, features: pd.DataFrame) -> FloatArray:
+        probabilities: FloatArray = self._estimator.predict_proba(features)[:, 1]
+        return probabilities
+
+
+def _dumped(estimator: CalibratedClassifier) -> bytes:
+    import skops.io
+
+    data: bytes = skops.io.dumps(estimator)
+    return data
