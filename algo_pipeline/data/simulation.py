@@ -30,8 +30,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numba import njit
 
+from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.schemas import INDEX_NAME, empty_bars
 from algo_pipeline.common.time import BAR, BARS_PER_DAY, bar_numbers
@@ -177,7 +177,7 @@ def _draw(symbol: Symbol, seed: int, n: int) -> _Draws:
     )
 
 
-@njit(cache=True)
+@compiled
 def _log_scale(shock: FloatArray, regime: FloatArray) -> FloatArray:
     out = np.empty(len(shock))
     level, turbulent = 0.0, False
@@ -189,7 +189,7 @@ def _log_scale(shock: FloatArray, regime: FloatArray) -> FloatArray:
     return out
 
 
-@njit(cache=True)
+@compiled
 def _walk(
     size: FloatArray, sigma: FloatArray, sign: FloatArray, gap: FloatArray, signal_strength: float
 ) -> tuple[FloatArray, FloatArray]:
@@ -237,7 +237,7 @@ def _log_volume(index: pd.DatetimeIndex, sigma: FloatArray, draws: _Draws) -> Fl
     return np.asarray(season + activity + _autoregress(draws.volume))
 
 
-@njit(cache=True)
+@compiled
 def _autoregress(shock: FloatArray) -> FloatArray:
     out = np.empty(len(shock))
     level = 0.0
