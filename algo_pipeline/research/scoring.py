@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.common.compiled import compiled
+from algo_pipeline.common.types import BoolArray, FloatArray, IntArray
 from algo_pipeline.research.statistics import draw_blocks, log_losses
 
 N_BINS = 10
 SCORE_NAMES = ("auc", "log_loss", "log_loss_skill", "brier", "brier_skill", "ece", "base_rate", "observed_rate")
 _LOSS, _BASE_LOSS, _BRIER, _BASE_BRIER, _BASE_RATE, _OUTCOME = range(6)
 
-_jit: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(cache=True)
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Forecasts:
-    """Forecasts with what every resample of them needs, computed once.
+class Forecasts(NamedTuple):
+    """Forecasts with what every resample of them needs, computed once; a named tuple, for compiled code reads it.
 
     Attributes
     ----------
@@ -42,7 +38,7 @@ class Forecasts:
     order: IntArray
     probability: FloatArray
     outcome: FloatArray
-    tie_ends: FloatArray
+    tie_ends: BoolArray
     cuts: IntArray
 
     @classmethod
@@ -90,25 +86,17 @@ class ScoreTable:
 
 def score(forecasts: Forecasts) -> ScoreTable:
     """Scores of the forecasts themselves (r = 1)."""
-    n = len(forecasts.order)
-    return _table(forecasts, _score_weights(np.ones(n, np.int32), *_arrays(forecasts)), n)
+    return _table(forecasts, _score_once(forecasts))
 
 
 def bootstrap_scores(forecasts: Forecasts, n_resamples: int, mean_block: int, seed: int) -> ScoreTable:
     """Scores of stationary-bootstrap resamples; bins stay those of the original rows."""
-    rng = np.random.default_rng(seed)
-    sums = _score_resamples(rng, n_resamples, mean_block, *_arrays(forecasts))
-    return _table(forecasts, sums, len(forecasts.order))
+    return _table(forecasts, _score_resamples(np.random.default_rng(seed), n_resamples, mean_block, forecasts))
 
 
-def _arrays(forecasts: Forecasts) -> tuple[FloatArray | IntArray, ...]:
-    f = forecasts
-    return np.ascontiguousarray(f.columns), f.order, f.probability, f.outcome, f.tie_ends, f.cuts
-
-
-def _table(forecasts: Forecasts, sums: FloatArray, n: int) -> ScoreTable:
+def _table(forecasts: Forecasts, sums: FloatArray) -> ScoreTable:
     """Turn sums of shape (r, 7 + 3b) into scores."""
-    b = forecasts.n_bins
+    n, b = len(forecasts.order), forecasts.n_bins
     means, wins = sums[:, :6] / n, sums[:, 6]
     rows, probability, outcome = (sums[:, 7 + k * b : 7 + (k + 1) * b] for k in range(3))
     ones = sums[:, _OUTCOME]
@@ -133,53 +121,35 @@ def _equal_mass_cuts(ranked: FloatArray) -> IntArray:
     return np.unique(np.concatenate([[0], inner, [n]])).astype(np.int64)
 
 
-@_jit
-def _score_weights(
-    weights: IntArray,
-    columns: FloatArray,
-    order: IntArray,
-    probability: FloatArray,
-    outcome: FloatArray,
-    tie_ends: FloatArray,
-    cuts: IntArray,
-) -> FloatArray:
-    """Sums for rows that occur ``weights`` times, shape (1, 7 + 3b)."""
-    b = len(cuts) - 1
-    sums = np.zeros((1, 7 + 3 * b))
-    for row in range(len(weights)):
-        for column in range(6):
-            sums[0, column] += weights[row] * columns[row, column]
-    _add_ranked(weights, order, probability, outcome, tie_ends, cuts, sums[0])
+@compiled
+def _score_once(forecasts: Forecasts) -> FloatArray:
+    """Sums over the rows as they are, shape (1, 7 + 3b)."""
+    n = len(forecasts.order)
+    sums = np.zeros((1, 7 + 3 * (len(forecasts.cuts) - 1)))
+    for row in range(n):
+        sums[0, :6] += forecasts.columns[row]
+    _add_ranked(np.ones(n, np.int64), forecasts, sums[0])
     return sums
 
 
-@_jit
-def _score_resamples(
-    rng: np.random.Generator,
-    n_resamples: int,
-    mean_block: int,
-    columns: FloatArray,
-    order: IntArray,
-    probability: FloatArray,
-    outcome: FloatArray,
-    tie_ends: FloatArray,
-    cuts: IntArray,
-) -> FloatArray:
-    n, b = len(order), len(cuts) - 1
+@compiled
+def _score_resamples(rng: np.random.Generator, n_resamples: int, mean_block: int, forecasts: Forecasts) -> FloatArray:
+    """Sums over each resample, shape (r, 7 + 3b)."""
+    n = len(forecasts.order)
     running = np.zeros((n + 1, 6))
     for row in range(n):
-        running[row + 1] = running[row] + columns[row]
-    starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)
-    weights, sums = np.empty(n, np.int32), np.zeros((n_resamples, 7 + 3 * b))
+        running[row + 1] = running[row] + forecasts.columns[row]
+    starts, lengths, weights = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    sums = np.zeros((n_resamples, 7 + 3 * (len(forecasts.cuts) - 1)))
     for resample in range(n_resamples):
         count = draw_blocks(rng, mean_block, starts, lengths)
         _spread_weights(starts[:count], lengths[:count], weights)
         _add_block_sums(starts[:count], lengths[:count], running, sums[resample])
-        _add_ranked(weights, order, probability, outcome, tie_ends, cuts, sums[resample])
+        _add_ranked(weights, forecasts, sums[resample])
     return sums
 
 
-@_jit
+@compiled
 def _spread_weights(starts: IntArray, lengths: IntArray, weights: IntArray) -> None:
     """Count how often each row occurs in the circular blocks: marks at block edges, then a running sum."""
     n = len(weights)
@@ -196,7 +166,7 @@ def _spread_weights(starts: IntArray, lengths: IntArray, weights: IntArray) -> N
         weights[row] += weights[row - 1]
 
 
-@_jit
+@compiled
 def _add_block_sums(starts: IntArray, lengths: IntArray, running: FloatArray, sums: FloatArray) -> None:
     n = len(running) - 1
     for block in range(len(starts)):
@@ -208,17 +178,11 @@ def _add_block_sums(starts: IntArray, lengths: IntArray, running: FloatArray, su
                 sums[column] += running[n, column] - running[start, column] + running[stop - n, column]
 
 
-@_jit
-def _add_ranked(
-    weights: IntArray,
-    order: IntArray,
-    probability: FloatArray,
-    outcome: FloatArray,
-    tie_ends: FloatArray,
-    cuts: IntArray,
-    sums: FloatArray,
-) -> None:
+@compiled
+def _add_ranked(weights: IntArray, forecasts: Forecasts, sums: FloatArray) -> None:
     """Add pairs ranked rightly (ties half) and the bins' sums, in one pass over ascending probabilities."""
+    order, probability, outcome = forecasts.order, forecasts.probability, forecasts.outcome
+    tie_ends, cuts = forecasts.tie_ends, forecasts.cuts
     b = len(cuts) - 1
     zeros_below, zeros, ones, wins = 0.0, 0.0, 0.0, 0.0
     for k in range(b):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numba import njit
 
+from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.errors import ConfigValueError, InsufficientHistoryError
 from algo_pipeline.common.types import FloatArray, IntArray
 
@@ -19,8 +17,6 @@ SEED = 20_240_101
 _LONGEST_BLOCK_BARS = 168
 _SHORTEST_BLOCK_BARS = 25
 _BLOCKS_WANTED = 20
-
-_jit: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(cache=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +150,7 @@ def compare_with_base_rate(oos: pd.DataFrame, seed: int = SEED) -> PairedCompari
     return compare_log_loss(oos, oos.assign(probability=oos["base_rate"]), seed)
 
 
-@_jit
+@compiled
 def draw_blocks(rng: np.random.Generator, mean_block: int, starts: IntArray, lengths: IntArray) -> int:
     """Fill ``starts`` and ``lengths``, both of shape (n,), with one resample's circular blocks; return their number.
 
@@ -170,7 +166,7 @@ def draw_blocks(rng: np.random.Generator, mean_block: int, starts: IntArray, len
     return count
 
 
-@_jit
+@compiled
 def _resampled_means(rng: np.random.Generator, sums: FloatArray, mean_block: int, n_resamples: int) -> FloatArray:
     n = len(sums) - 1
     starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from algo_pipeline.common.errors import ConfigValueError, DataValidationError
 from algo_pipeline.common.storage import json_hash
@@ -19,6 +20,9 @@ from algo_pipeline.models.linear_scorer import LinearScorer, is_linear
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.splits import Fold, SplitPlan, SplitRule
 
+# One thread: sums are then added in the same order on every machine, so that a fit can be reproduced bit for bit, and
+# several symbols (or a live run on a small machine) don't fight over cores, which costs far more than a thread gains.
+_FIT_THREADS = 1
 OOS_COLUMNS = ("probability", "outcome", "base_rate", "fold")
 
 
@@ -93,7 +97,8 @@ def fit_models(dataset: Dataset, plan: SplitPlan, recipe: Recipe) -> tuple[Any, 
     model, X, y = make_model(recipe.model_kind), dataset.matrix(), dataset.outcomes()
     for number, fold in enumerate(plan.all_folds):
         _require_both_outcomes(y[fold.base], f"base rows of fold {number}")
-    return tuple(model.make_estimator().fit(X[fold.base], y[fold.base]) for fold in plan.all_folds)
+    with threadpool_limits(_FIT_THREADS):
+        return tuple(model.make_estimator().fit(X[fold.base], y[fold.base]) for fold in plan.all_folds)
 
 
 def fit_calibrators(
@@ -118,12 +123,13 @@ def fit_calibrators(
     y = dataset.outcomes()
     for number, fold in enumerate(plan.all_folds):
         _require_both_outcomes(y[fold.calibration], f"calibration rows of fold {number}")
-    return tuple(
-        CalibratedClassifier(model, make_calibrator(recipe.calibrator)).fit(
-            dataset.features.iloc[fold.calibration], y[fold.calibration]
+    with threadpool_limits(_FIT_THREADS):
+        return tuple(
+            CalibratedClassifier(model, make_calibrator(recipe.calibrator)).fit(
+                dataset.features.iloc[fold.calibration], y[fold.calibration]
+            )
+            for model, fold in zip(models, plan.all_folds, strict=True)
         )
-        for model, fold in zip(models, plan.all_folds, strict=True)
-    )
 
 
 def stitch_probabilities(
