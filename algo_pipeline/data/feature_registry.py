@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 _EMA_RESIDUE = 1e-11  # of the price: 1e-9 with room for prices a hundred times apart
-_RATIO_RESIDUE = 1e-13  # of an average: 1e-9 with room for moves ten thousand times apart
+_RATIO_RESIDUE = 1e-14  # of an average move: 1e-9 with room for moves a hundred thousand times apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class FeatureSpec:
     warmup_bars : int
         Bars of history after which more history changes the value by at most ``1e-9 * (1 + |value|)``. NaN on less.
         Equal to the window unless the formula is recursive; then the remaining weight of what came before is at most
-        1e-11 (of prices) or 1e-13 (of averages of moves, which may differ more between regimes).
+        1e-11 (of prices) or 1e-14 (of averages of moves, which may differ more between regimes).
     """
 
     name: str
@@ -74,7 +74,7 @@ def _rsi(bars: int) -> FeatureSpec:
 
 
 _MACD_WARMUP = _ema_warmup(26, _EMA_RESIDUE) + 9
-_ADX_WARMUP = 515
+_ADX_WARMUP = 27 + _wilder_warmup(14, _RATIO_RESIDUE / 40)  # m bars of two averages in series leave 1 + m/14 times more
 _WILDER = "Wilder (1978)"
 _BOLLINGER = "Bollinger (2002); TA-Lib BBANDS takes E[x²] − E[x]² of running sums, which loses low prices and drifts"
 _STOCH = "Lane (1984) over TA-Lib MAX and MIN; TA-Lib STOCH takes an empty range as 0 and keeps running sums"

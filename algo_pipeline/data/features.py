@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from algo_pipeline.common.schemas import validate_bars
+from algo_pipeline.common.schemas import PRICE_COLUMNS, validate_bars
 from algo_pipeline.common.time import BARS_PER_DAY, bar_numbers
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.data import indicators
@@ -43,7 +43,7 @@ def build_features(bars: pd.DataFrame) -> pd.DataFrame:
         If ``bars`` break the schema of bars.
     """
     validate_bars(bars)
-    numbers = bar_numbers(_index(bars))
+    numbers = bar_numbers(pd.DatetimeIndex(bars.index))
     matrix = np.empty((len(FEATURES), len(bars)))
     if len(bars):
         _fill(_Market.of(bars), numbers, dict(zip(FEATURE_NAMES, matrix, strict=True)))
@@ -65,8 +65,8 @@ class _Market:
     def of(cls, bars: pd.DataFrame) -> _Market:
         prices = indicators.canonical_scale(bars["close"].to_numpy())
         volumes = indicators.canonical_scale(bars["volume"].to_numpy())
-        scaled = (bars[name].to_numpy() * prices for name in ("open", "high", "low", "close"))
-        return cls(*scaled, bars["volume"].to_numpy() * volumes)
+        open_, high, low, close = (bars[name].to_numpy() * prices for name in PRICE_COLUMNS)
+        return cls(open_, high, low, close, bars["volume"].to_numpy() * volumes)
 
     @property
     def typical_price(self) -> FloatArray:
@@ -86,10 +86,10 @@ def _fill_returns_and_volatility(market: _Market, rows: _Rows) -> None:
     for bars in (1, 3, 6, 12, 24, 72):
         rows[f"log_return_{bars}"][:] = indicators.log_return(market.close, bars)
     lengths = (6, 24, 72, 168)
-    for returns, deviation in zip(lengths, indicators.sample_deviations(rows["log_return_1"], lengths), strict=True):
+    for returns, deviation in zip(lengths, indicators.realized_volatility(rows["log_return_1"], lengths), strict=True):
         rows[f"realized_vol_{returns}"][:] = deviation
     rows["parkinson_vol_24"][:] = indicators.parkinson_volatility(market.high, market.low, 24)
-    rows["atr_ratio_14"][:] = indicators.atr(market.high, market.low, market.close, 14) / market.close
+    np.divide(indicators.atr(market.high, market.low, market.close, 14), market.close, out=rows["atr_ratio_14"])
 
 
 def _fill_trend(market: _Market, rows: _Rows) -> None:
@@ -160,10 +160,3 @@ def _mask_unknown(matrix: FloatArray, numbers: IntArray, window_bars: IntArray, 
 
 def _column(attribute: str) -> IntArray:
     return np.array([getattr(spec, attribute) for spec in FEATURES], dtype=np.int64)
-
-
-def _index(bars: pd.DataFrame) -> pd.DatetimeIndex:
-    index = bars.index
-    if not isinstance(index, pd.DatetimeIndex):
-        raise TypeError(type(index))
-    return index

@@ -43,9 +43,7 @@ def canonical_scale(values: FloatArray) -> float:
 
 def ratio(numerator: FloatArray, denominator: FloatArray, neutral: float) -> FloatArray:
     """``numerator / denominator``, and ``neutral`` where the denominator is exactly 0."""
-    out = np.full(numerator.shape, neutral)
-    np.divide(numerator, denominator, out=out, where=denominator != 0.0)
-    return out
+    return np.asarray(_ratio(numerator, denominator, neutral))
 
 
 @njit(cache=True)
@@ -57,15 +55,11 @@ def log_return(close: FloatArray, bars: int) -> FloatArray:
     return out
 
 
-def sample_deviations(values: FloatArray, lengths: tuple[int, ...]) -> FloatArray:
-    """Sample standard deviations (ddof 1) of the last ``lengths`` values; shape (n_lengths, n_rows)."""
-    _, squares = window_moments(values, np.array(lengths))
-    return np.asarray(np.sqrt(squares / (np.array(lengths)[:, None] - 1)))
-
-
-def realized_volatility(close: FloatArray, lengths: tuple[int, ...]) -> FloatArray:
-    """Sample deviation of the last ``lengths`` one-bar log returns, per bar; shape (n_lengths, n_rows)."""
-    return sample_deviations(log_return(close, 1), lengths)
+def realized_volatility(log_returns: FloatArray, lengths: tuple[int, ...]) -> FloatArray:
+    """Sample deviation (ddof 1) of the last ``lengths`` one-bar log returns, per bar; shape (n_lengths, n_rows)."""
+    _, squares = window_moments(log_returns, np.array(lengths))
+    squares /= np.array(lengths)[:, None] - 1
+    return np.asarray(np.sqrt(squares, out=squares))
 
 
 def parkinson_volatility(high: FloatArray, low: FloatArray, length: int) -> FloatArray:
@@ -120,9 +114,9 @@ def adx(high: FloatArray, low: FloatArray, length: int) -> FloatArray:
     plus, minus = _directional_movement(high, low)
     span = 2 * length - 1
     average_plus, average_minus = ema(plus, span), ema(minus, span)
-    index = ratio(np.abs(average_plus - average_minus), average_plus + average_minus, 0.0)
-    index[_stands_still(plus + minus, length)] = 0.0
-    return 100.0 * ema(index, span)
+    difference = np.abs(average_plus - average_minus)
+    difference[_stands_still(plus + minus, length)] = 0.0
+    return 100.0 * ema(ratio(difference, average_plus + average_minus, 0.0), span)
 
 
 def range_position(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
@@ -184,6 +178,14 @@ def z_score(values: FloatArray, length: int) -> FloatArray:
     """Newest value in sample deviations (ddof 1) from the mean of its window; 0 where the window is flat."""
     offsets, squares = window_moments(values, np.array([length]))
     return ratio(-offsets[0], np.sqrt(squares[0] / (length - 1)), 0.0)
+
+
+@njit(cache=True)
+def _ratio(numerator: FloatArray, denominator: FloatArray, neutral: float) -> FloatArray:
+    out = np.empty(numerator.size)
+    for row in range(numerator.size):
+        out[row] = numerator[row] / denominator[row] if denominator[row] != 0.0 else neutral
+    return out
 
 
 def _stands_still(changes: FloatArray, length: int) -> BoolArray:

@@ -18,7 +18,7 @@ from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.schemas import validate_bars
 from algo_pipeline.common.time import bar_numbers
 from algo_pipeline.common.types import FloatArray, IntArray
-from algo_pipeline.data.indicators import realized_volatility
+from algo_pipeline.data.indicators import log_return, realized_volatility
 
 _BARRIER_BARS = 24
 _VOLATILITY_RETURNS = 24
@@ -133,14 +133,18 @@ def _forward_return(open_: FloatArray, numbers: IntArray, horizon: int) -> Float
 
 
 def _triple_barrier(bars: pd.DataFrame, numbers: IntArray, horizon: int) -> FloatArray:
-    volatility = realized_volatility(bars["close"].to_numpy(), (_VOLATILITY_RETURNS,))[0]
-    volatility[_VOLATILITY_RETURNS:][
-        numbers[_VOLATILITY_RETURNS:] - numbers[:-_VOLATILITY_RETURNS] != _VOLATILITY_RETURNS
-    ] = np.nan
-    return _first_touch(
-        bars["open"].to_numpy(), bars["high"].to_numpy(), bars["low"].to_numpy(),
-        volatility * math.sqrt(horizon), numbers, horizon,
-    )  # fmt: skip
+    open_, high, low = (bars[name].to_numpy() for name in ("open", "high", "low"))
+    width = _volatility(bars["close"].to_numpy(), numbers) * math.sqrt(horizon)
+    touched: FloatArray = _first_touch(open_, high, low, width, numbers, horizon)
+    return touched
+
+
+def _volatility(close: FloatArray, numbers: IntArray) -> FloatArray:
+    """``realized_vol_24``: NaN where its returns are too few or cross a gap."""
+    returns = _VOLATILITY_RETURNS
+    volatility: FloatArray = realized_volatility(log_return(close, 1), (returns,))[0]
+    volatility[returns:][numbers[returns:] - numbers[:-returns] != returns] = np.nan
+    return volatility
 
 
 @njit(cache=True)

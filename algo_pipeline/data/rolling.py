@@ -125,10 +125,19 @@ def _padded(values: FloatArray, padding: int) -> FloatArray:
 def _add_differences(
     padded: FloatArray, start: int, size: int, first_lag: int, end_lag: int, first: FloatArray, second: FloatArray
 ) -> None:
+    """Add the differences of lags ``first_lag`` … ``end_lag - 1``, four at a time to spare loads and stores."""
     newest = padded[start : start + size]
-    for lag in range(first_lag, end_lag):
+    in_fours = end_lag - (end_lag - first_lag) % 4
+    for lag in range(first_lag, in_fours, 4):
+        past = padded[start - lag - 3 : start - lag + size]
+        for i in range(size):
+            a, b = past[i + 3] - newest[i], past[i + 2] - newest[i]
+            c, d = past[i + 1] - newest[i], past[i] - newest[i]
+            first[i] = (((first[i] + a) + b) + c) + d
+            second[i] = (((second[i] + a * a) + b * b) + c * c) + d * d
+    for lag in range(in_fours, end_lag):
         past = padded[start - lag : start - lag + size]
         for i in range(size):
-            difference = past[i] - newest[i]
-            first[i] += difference
-            second[i] += difference * difference
+            a = past[i] - newest[i]
+            first[i] += a
+            second[i] += a * a
