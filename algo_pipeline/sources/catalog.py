@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.interfaces.market_data import MarketDataSource
+
+if TYPE_CHECKING:
+    from algo_pipeline.sources.coingecko import CoinGeckoPrices
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,13 @@ def make_source(name: str, options: SourceOptions | None = None) -> MarketDataSo
     if builder is None:
         raise _unknown_source(name)
     return builder(options or SourceOptions())
+
+
+def make_price_check(options: SourceOptions | None = None) -> CoinGeckoPrices:
+    """Build the second opinion on closes; nothing is contacted before its first fetch."""
+    from algo_pipeline.sources.coingecko import CoinGeckoPrices
+
+    return CoinGeckoPrices(base_url=(options or SourceOptions()).coingecko_url)
 
 
 def _unknown_source(name: str) -> ConfigValueError:

@@ -26,6 +26,7 @@ class Fault:
     content_type: str = "application/json"
     delay_s: float = 0.0
     cut_short: bool = False
+    passes: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ class WireServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_port}"
 
-    def fail(self, fault: Fault, times: int = 1) -> None:
-        self._faults += [fault] * times
+    def fail(self, fault: Fault, times: int = 1, after: int = 0) -> None:
+        """Answer so, a number of times, once ``after`` requests to that path have been answered well."""
+        self._faults += [Fault(fault.path, passes=True)] * after + [fault] * times
 
     def paths(self) -> list[str]:
         return [request.path for request in self.requests]
@@ -62,7 +64,7 @@ class WireServer:
         for fault in self._faults:
             if path.startswith(fault.path):
                 self._faults.remove(fault)
-                return fault
+                return None if fault.passes else fault
         return None
 
     def hold(self, seconds: float) -> None:
