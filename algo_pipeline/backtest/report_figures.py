@@ -13,7 +13,7 @@ from algo_pipeline.backtest.report_document import cost_figures
 from algo_pipeline.backtest.report_inputs import ReportInputs
 from algo_pipeline.backtest.report_tables import buy_and_hold_equity
 from algo_pipeline.backtest.verdict import luck_of
-from algo_pipeline.common.formatting import MISSING, count, hours_long, money, number, percent
+from algo_pipeline.common.formatting import MISSING, chance, count, hours_long, money, number, percent
 from algo_pipeline.common.time import epoch_ns
 
 _HOLD_METRICS = (
@@ -83,7 +83,7 @@ def headlines(inputs: ReportInputs) -> tuple[Headline, ...]:
             "fully invested throughout",
         ),
         Headline("log_loss_skill", "Log-loss skill", percent(inputs.evaluation.oos.log_loss_skill, 2), bounds),
-        Headline("luck", "Luck does as well", percent(luck_of(inputs.strategy), 0), "a true Sharpe ratio of zero"),
+        Headline("luck", "Luck does as well", chance(luck_of(inputs.strategy)), "a true Sharpe ratio of zero as lucky"),
     )
 
 

@@ -1,6 +1,7 @@
 """The data behind the charts of the HTML report, compact and JSON-able.
 
-Times are whole minutes since the epoch; a series on a time grid is ``{"start": minute, "steps": [minutes between]}``.
+Times are whole minutes since the epoch. A time grid is ``{"start": minute, "steps": [minutes, how often, …]}``; a curve
+on it is ``{"scale": s, "deltas": [d, …]}``, its value at i being the sum of the first i + 1 deltas over s.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from algo_pipeline.backtest.report_csv import TRADE_COLUMNS
 from algo_pipeline.backtest.report_inputs import ReportInputs
 from algo_pipeline.backtest.report_tables import (
     buy_and_hold_equity,
@@ -21,11 +21,12 @@ from algo_pipeline.backtest.report_tables import (
     histogram,
 )
 from algo_pipeline.backtest.sharpe import rolling_sharpe
+from algo_pipeline.backtest.trades import TRADE_COLUMNS
 from algo_pipeline.common.downsampling import extreme_positions
 from algo_pipeline.common.time import BAR, epoch_ns
 from algo_pipeline.common.types import FloatArray
 
-MAX_POINTS = 16_000
+MAX_POINTS = 45_000
 MAX_TRADES = 6_000
 _MINUTE_NS = 60 * 10**9
 _SIGNIFICANT_DIGITS = 6
@@ -56,22 +57,23 @@ def chart_payload(inputs: ReportInputs) -> dict[str, Any]:
 
 
 def _curves(inputs: ReportInputs) -> dict[str, Any]:
-    cash = inputs.config.initial_cash
-    close = inputs.bars["close"]
+    cash, close = inputs.config.initial_cash, inputs.bars["close"]
     hold = buy_and_hold_equity(close, cash, inputs.strategy.metrics["buy_and_hold_return"])
-    series = {name: result.equity for name, result in inputs.backtests.items()}
-    series |= {"hold": hold, "close": close, "drawdown": -inputs.strategy.curve["drawdown"]}
-    series |= {"hold_drawdown": -drawdown_series(hold, cash)}
+    falls = {"drawdown": -inputs.strategy.curve["drawdown"], "hold_drawdown": -drawdown_series(hold, cash)}
+    series = {name: result.equity for name, result in inputs.backtests.items()} | {"close": close} | falls
     columns: FloatArray = np.column_stack([values.to_numpy(dtype=np.float64) for values in series.values()])
     kept = extreme_positions(columns, MAX_POINTS)
     grid = _grid(pd.DatetimeIndex(inputs.bars.index[kept]) + BAR)
-    return grid | {name: _rounded(columns[kept, column]) for column, name in enumerate(series)}
+    packed = {name: _packed(columns[kept, column], 4 if name in falls else 6) for column, name in enumerate(series)}
+    return grid | packed | {"hold_per_close": float(hold.iloc[0] / close.iloc[0])}
 
 
 def _rolling(inputs: ReportInputs) -> dict[str, Any]:
     rolling = rolling_sharpe(daily_returns(inputs.strategy.equity, inputs.config.initial_cash))
-    days = pd.PeriodIndex(rolling.index, freq="D").to_timestamp().tz_localize("UTC") + pd.Timedelta(days=1)
-    return _grid(days) | {name: _rounded(rolling[name].to_numpy()) for name in rolling.columns}
+    ends = pd.PeriodIndex(rolling.index, freq="D").to_timestamp().tz_localize("UTC") + pd.Timedelta(days=1)
+    return _grid(ends.where(ends < inputs.span[1], inputs.span[1])) | {
+        name: _rounded(rolling[name].to_numpy()) for name in rolling.columns
+    }
 
 
 def _trades(trades: pd.DataFrame) -> dict[str, Any]:
@@ -108,7 +110,23 @@ def _histogram(values: FloatArray, bins: int, *, clip_tails: bool) -> dict[str, 
 
 def _grid(times: pd.DatetimeIndex) -> dict[str, Any]:
     minutes = np.asarray(_minutes(times), dtype=np.int64)
-    return {"start": int(minutes[0]) if len(minutes) else 0, "steps": np.diff(minutes).tolist()}
+    steps = np.diff(minutes)
+    runs = np.flatnonzero(np.diff(steps, prepend=steps[:1] - 1))
+    lengths = np.diff(runs, append=len(steps))
+    return {
+        "start": int(minutes[0]) if len(minutes) else None,
+        "steps": np.column_stack([steps[runs], lengths]).ravel().tolist(),
+    }
+
+
+def _packed(values: FloatArray, digits: int) -> dict[str, Any]:
+    """Values as differences of whole multiples of ``1 / scale``, exact to ``digits`` digits of the largest."""
+    largest = float(np.abs(values).max())
+    scale = 10.0 ** (digits - 1 - math.floor(math.log10(largest))) if largest > 0.0 else 1.0
+    return {
+        "scale": _shortest(scale),
+        "deltas": np.diff(np.rint(values * scale), prepend=0.0).astype(np.int64).tolist(),
+    }
 
 
 def _minute(at: pd.Timestamp) -> int:

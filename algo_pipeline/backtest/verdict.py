@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from algo_pipeline.backtest.report_tables import daily_returns
 from algo_pipeline.backtest.sharpe import luck_probability
-from algo_pipeline.common.formatting import number, percent
+from algo_pipeline.common.formatting import chance, number, percent
 
 if TYPE_CHECKING:
     from algo_pipeline.backtest.engine import BacktestResult
@@ -80,7 +80,9 @@ def _result_clause(strategy: BacktestResult, at_zero_cost: BacktestResult | None
     if metrics["n_trades"] == 0 and metrics["costs_paid"] == 0:
         return f"the thresholds let no trade through, where buy-and-hold {_moved(metrics['buy_and_hold_return'])}"
     side = number(strategy.config.fee_bps + strategy.config.slippage_bps, 0)
-    free = "" if at_zero_cost is None else f" (at zero cost {_moved(at_zero_cost.metrics['total_return'])})"
+    free = (
+        "" if at_zero_cost is None else f" (at zero cost it would have {_moved(at_zero_cost.metrics['total_return'])})"
+    )
     return (
         f"traded on every signal it {_moves(metrics['total_return'])} after costs of {side} bps a side{free}, "
         f"where buy-and-hold {_moved(metrics['buy_and_hold_return'])}"
@@ -98,10 +100,10 @@ def _advice(evaluation: Evaluation, strategy: BacktestResult) -> str:
         return "without skill the gain is luck, do not trade this"
     luck = luck_of(strategy)
     if not luck < LUCK_LIMIT:
-        return f"luck alone does as well with probability {percent(luck, 0)}, which is no evidence yet"
+        return f"luck alone does as well with probability {chance(luck)}, which is no evidence yet"
     if not result > hold:
-        return f"luck alone does as well with probability {percent(luck, 1)}, but holding paid more"
-    return f"luck alone does as well with probability {percent(luck, 1)}, a candidate for paper trading"
+        return f"luck alone does as well with probability {chance(luck)}, but holding paid more"
+    return f"luck alone does as well with probability {chance(luck)}, a candidate for paper trading"
 
 
 def _moves(change: float) -> str:

@@ -4,11 +4,16 @@ const whole = numberText(0), percent1 = percentText(1), percent2 = percentText(2
 const tickPercent = (value) => minus(String(+(100 * value).toFixed(2))) + "%";
 
 function drawTimeCharts() {
-  const curves = data.curves, times = unpackGrid(curves), trades = data.trades;
+  const times = unpackGrid(data.curves), trades = data.trades, curves = {};
+  for (const [name, curve] of Object.entries(data.curves)) if (curve?.deltas) curves[name] = unpackCurve(curve);
+  curves.hold = curves.close.map((close) => close * data.curves.hold_per_close);
   const view = new TimeWindow(times[0], Math.max(times[times.length - 1], times[0] + 6 * HOUR));
   const money = (value) => `${whole(value)} ${data.currency}`;
-  const stop = () => (data.kill_switch == null ? [] : [data.kill_switch]);
-  const stopRule = (chart, box) => stop().map((at) => { const x = pixel(chart.sx(at)); return `<line class="mark-rule" x1="${x}" x2="${x}" y1="${box.y[0]}" y2="${box.y[1]}"/>`; }).join("");
+  const stopRule = (chart, box) => {
+    if (data.kill_switch == null) return "";
+    const x = pixel(chart.sx(data.kill_switch));
+    return `<line class="mark-rule" x1="${x}" x2="${x}" y1="${box.y[0]}" y2="${box.y[1]}"/><text x="${x + 6}" y="${box.y[0] - 6}">kill switch</text>`;
+  };
   const level = (value) => (chart, box) => { const y = pixel(chart.sy(value)); return `<line class="zero" x1="${box.x[0]}" x2="${box.x[1]}" y1="${y}" y2="${y}"/>`; };
   const equity = new TimeChart(figureOf("equity"), view, {
     times, format: money, tick: compactText,
@@ -32,8 +37,7 @@ function drawTimeCharts() {
     series: [{ name: "Close", values: curves.close, line: "price", colour: "price" }],
     under: gapBands, over: (chart) => tradeMarks(chart, trades), note: (at) => tradeNote(at, trades),
   });
-  const days = data.rolling.steps.length || data.rolling.sharpe.length ? unpackGrid(data.rolling) : [times[0]];
-  const { sharpe, lower, upper } = data.rolling, two = numberText(2);
+  const { sharpe, lower, upper } = data.rolling, days = sharpe.length ? unpackGrid(data.rolling) : [times[0]], two = numberText(2);
   new TimeChart(figureOf("rolling"), view, {
     times: days, format: two, tick: (value) => minus(String(value)),
     series: [
@@ -129,7 +133,7 @@ function drawReliability() {
     items: bins.map((i) => ({ x: r.mean_probability[i], texts: [
       ["Predicted", percent2(r.mean_probability[i])], ["observed", percent2(r.observed_rate[i])],
       ["bounds", `${percent1(r.rate_lower[i])} to ${percent1(r.rate_upper[i])}`], ["hours", whole(r.n[i])]] })),
-    rest: [["Predicted across, observed up;", "perfect on the diagonal"]],
+    rest: [["Across:", "predicted"], ["up:", "observed"]],
     body: (sx, sy, box) =>
       `<line class="zero" x1="${sx(low)}" y1="${sy(low)}" x2="${sx(high)}" y2="${sy(high)}"/>` +
       bins.map((i, k) => {
@@ -146,8 +150,8 @@ function drawRoc() {
   if (!x.length) { figure.hidden = true; return; }
   new PlainChart(figure, {
     x: [0, 1], y: [0, 1], xTick: tickPercent, yTick: tickPercent,
-    items: x.map((value, i) => ({ x: value, texts: [["Falls mistaken for rises", percent1(value)], ["rises found", percent1(y[i])]] })),
-    rest: [["Falls mistaken for rises across,", "rises found up"]],
+    items: x.map((value, i) => ({ x: value, texts: [["Mistaken", percent1(value)], ["found", percent1(y[i])]] })),
+    rest: [["Across:", "mistaken"], ["up:", "found"]],
     body: (sx, sy) => `<line class="zero" x1="${sx(0)}" y1="${sy(0)}" x2="${sx(1)}" y2="${sy(1)}"/>` +
       `<path class="curve s-strategy" d="${x.map((value, i) => `${i ? "L" : "M"}${pixel(sx(value))} ${pixel(sy(y[i]))}`).join("")}"/>`,
   });
@@ -156,8 +160,8 @@ function drawRoc() {
 const TRADE_COLUMNS = [
   ["entry_time", "Entered", dateTime], ["exit_time", "Left", dateTime],
   ["holding", "Held", (minutes) => (minutes < 2 * DAY ? `${whole(minutes / HOUR)} h` : `${numberText(1)(minutes / DAY)} d`)],
+  ["return", "Return", percent2], ["pnl", "Profit", numberText(2)], ["fees", "Fees", numberText(2)],
   ["quantity", "Quantity", significantText], ["entry_price", "Entry price", significantText], ["exit_price", "Exit price", significantText],
-  ["fees", "Fees", numberText(2)], ["pnl", "Profit", numberText(2)], ["return", "Return", percent2],
 ];
 
 class TradeTable {

@@ -1,7 +1,7 @@
 "use strict";
 // Small SVG charts. Everything written into SVG is a number or a constant of this file, never text from the data.
 
-const MARGIN = { left: 58, right: 10, top: 10, bottom: 26 };
+const MARGIN = { left: innerWidth < 480 ? 46 : 58, right: 10, top: 10, bottom: 26 };
 const UTC_DATE = (minute) => new Date(minute * 60000).toISOString();
 const dateTime = (minute) => UTC_DATE(minute).slice(0, 16).replace("T", " ");
 const minus = (text) => text.replace("-", "−");
@@ -13,9 +13,16 @@ const significantText = (value) => (value == null ? "–" : minus(value.toLocale
 const pixel = (value) => Math.round(value * 10) / 10;
 
 function unpackGrid(grid) {
+  if (grid.start == null) return [];
   const times = [grid.start];
-  for (const step of grid.steps) times.push(times[times.length - 1] + step);
+  for (let run = 0; run < grid.steps.length; run += 2)
+    for (let k = 0; k < grid.steps[run + 1]; k++) times.push(times[times.length - 1] + grid.steps[run]);
   return times;
+}
+
+function unpackCurve({ scale, deltas }) {
+  let sum = 0;
+  return deltas.map((delta) => (sum += delta) / scale);
 }
 
 function lowerBound(sorted, value) {
@@ -194,8 +201,7 @@ class TimeChart {
   }
   yDomain(from, to) {
     let low = Infinity, high = -Infinity;
-    for (const { values, ignored } of this.spec.series) {
-      if (ignored) continue;
+    for (const { values } of this.spec.series) {
       for (let i = from; i < to; i++) {
         const value = values[i];
         if (value == null) continue;
@@ -216,7 +222,7 @@ class TimeChart {
     const [from, to] = this.visible(), domain = this.yDomain(from, to);
     this.sx = scale(this.window.range, box.x);
     this.sy = scale(domain, box.y, this.log);
-    const wantedY = Math.max(Math.floor((box.y[0] - box.y[1]) / 48), 2), wantedX = Math.max(Math.floor((box.x[1] - box.x[0]) / 90), 2);
+    const wantedY = Math.max(Math.floor((box.y[0] - box.y[1]) / 42), 2), wantedX = Math.max(Math.floor((box.x[1] - box.x[0]) / 90), 2);
     const yTicks = (this.log ? logTicks : niceTicks)(domain, wantedY).map((tick) => [tick, this.spec.tick(tick)]);
     const clip = `clip-${this.plot.parentElement.dataset.chart}`;
     let body = this.spec.under ? this.spec.under(this, box) : "";
