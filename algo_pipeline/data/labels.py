@@ -15,7 +15,7 @@ import pandas as pd
 from numba import njit
 
 from algo_pipeline.common.errors import ConfigValueError
-from algo_pipeline.common.schemas import validate_bars
+from algo_pipeline.common.schemas import PRICE_COLUMNS, validate_bars
 from algo_pipeline.common.time import bar_numbers
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.data.indicators import log_return, realized_volatility
@@ -133,8 +133,8 @@ def _forward_return(open_: FloatArray, numbers: IntArray, horizon: int) -> Float
 
 
 def _triple_barrier(bars: pd.DataFrame, numbers: IntArray, horizon: int) -> FloatArray:
-    open_, high, low = (bars[name].to_numpy() for name in ("open", "high", "low"))
-    width = _volatility(bars["close"].to_numpy(), numbers) * math.sqrt(horizon)
+    open_, high, low, close = (np.array(bars[name]) for name in PRICE_COLUMNS)  # contiguous whatever the frame
+    width = _volatility(close, numbers) * math.sqrt(horizon)
     touched: FloatArray = _first_touch(open_, high, low, width, numbers, horizon)
     return touched
 
