@@ -184,8 +184,9 @@ class _Session:
         chunks = [chunk for span in spans for chunk in span.chunks(self._checkpoint_bars)]
         total, done, n_before, n_conflicts = sum(c.n_bars for c in chunks), 0, len(self.stored.bars), 0
         for chunk in chunks:
-            fetched = self._fetch(chunk)
-            n_conflicts += int(conflicting_rows(self.stored.bars, fetched).sum())
+            answer = self._fetch(chunk)
+            n_conflicts += int(conflicting_rows(self.stored.bars, answer).sum())
+            fetched = closed_within(answer, chunk.start, chunk.end)
             self._save(replace(self.stored, bars=merge_bars(self.stored.bars, fetched)))
             done += chunk.n_bars
             if self._on_progress:
@@ -193,7 +194,9 @@ class _Session:
         return len(self.stored.bars) - n_before, n_conflicts
 
     def _fetch(self, span: Span) -> pd.DataFrame:
-        bars = closed_within(self._source.fetch_bars(self._symbol, span.start, span.end), span.start, span.end)
+        """Ask for a span; an answer may reach back further than asked, but no bar in it is still open."""
+        bars = self._source.fetch_bars(self._symbol, span.start, span.end)
+        bars = bars[bars.index + BAR <= span.end]
         try:
             return validate_bars(bars)
         except DataValidationError as error:
