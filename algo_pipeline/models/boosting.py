@@ -10,6 +10,7 @@ from sklearn.inspection import permutation_importance
 
 from algo_pipeline.common.types import FloatArray
 from algo_pipeline.interfaces.model import ModelInterface
+from algo_pipeline.models.threads import single_threaded
 
 _SEED = 0
 _PERMUTATIONS = 3
@@ -52,7 +53,8 @@ class GradientBoosting(ModelInterface):
 
     def feature_weights(self, estimator: HistGradientBoostingClassifier, X: FloatArray, y: FloatArray) -> FloatArray:
         """Rise of the log loss when a feature's column is shuffled on (X, y), shape (n_features,)."""
-        result = permutation_importance(
-            estimator, X, y, scoring="neg_log_loss", n_repeats=_PERMUTATIONS, random_state=_SEED
-        )
+        with single_threaded():
+            result = permutation_importance(
+                estimator, X, y, scoring="neg_log_loss", n_repeats=_PERMUTATIONS, random_state=_SEED
+            )
         return np.asarray(result.importances_mean, dtype=np.float64)

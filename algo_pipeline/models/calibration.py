@@ -19,6 +19,7 @@ TRUSTED_TYPES = (
     "algo_pipeline.models.calibration.CalibratedClassifier",
     "algo_pipeline.models.calibration.IsotonicCalibrator",
     "algo_pipeline.models.calibration.PlattCalibrator",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
 """What a saved model of ours may hold beyond skops' own trusted types; reviewed by hand, never read from a file."""
 
@@ -168,7 +169,8 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
 
     def predict_proba(self, X: FloatArray | pd.DataFrame) -> FloatArray:
         """Calibrated, clipped probabilities of 0 and 1, shape (n, 2); ValueError on NaN or other columns."""
-        probability = self.calibrator_.mapping().probability(self.decision_function(X))
+        scores = self.decision_function(X)
+        probability = self.calibrator_.mapping().probability(scores)
         upper = np.clip(probability, self.lowest_, self.highest_)
         return np.column_stack([1.0 - upper, upper])
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from algo_pipeline.common.errors import ConfigValueError, DataValidationError
 from algo_pipeline.common.storage import json_hash
@@ -17,12 +16,10 @@ from algo_pipeline.data.labels import LabelSpec, label_spec
 from algo_pipeline.models.calibration import CalibratedClassifier
 from algo_pipeline.models.catalog import make_calibrator, make_model
 from algo_pipeline.models.linear_scorer import LinearScorer, is_linear
+from algo_pipeline.models.threads import single_threaded
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.splits import Fold, SplitPlan, SplitRule
 
-# One thread: sums are then added in the same order on every machine, so that a fit can be reproduced bit for bit, and
-# several symbols (or a live run on a small machine) don't fight over cores, which costs far more than a thread gains.
-_FIT_THREADS = 1
 OOS_COLUMNS = ("probability", "outcome", "base_rate", "fold")
 
 
@@ -97,7 +94,7 @@ def fit_models(dataset: Dataset, plan: SplitPlan, recipe: Recipe) -> tuple[Any, 
     model, X, y = make_model(recipe.model_kind), dataset.matrix(), dataset.outcomes()
     for number, fold in enumerate(plan.all_folds):
         _require_both_outcomes(y[fold.base], f"base rows of fold {number}")
-    with threadpool_limits(_FIT_THREADS):
+    with single_threaded():
         return tuple(model.make_estimator().fit(X[fold.base], y[fold.base]) for fold in plan.all_folds)
 
 
@@ -123,7 +120,7 @@ def fit_calibrators(
     y = dataset.outcomes()
     for number, fold in enumerate(plan.all_folds):
         _require_both_outcomes(y[fold.calibration], f"calibration rows of fold {number}")
-    with threadpool_limits(_FIT_THREADS):
+    with single_threaded():
         return tuple(
             CalibratedClassifier(model, make_calibrator(recipe.calibrator)).fit(
                 dataset.features.iloc[fold.calibration], y[fold.calibration]
@@ -164,7 +161,8 @@ def predict(estimator: CalibratedClassifier, features: pd.DataFrame) -> FloatArr
     """
     if is_linear(estimator):
         return LinearScorer.from_estimator(estimator).predict_proba(features.to_numpy())
-    return np.asarray(estimator.predict_proba(features)[:, 1])
+    with single_threaded():
+        return np.asarray(estimator.predict_proba(features)[:, 1])
 
 
 def _score_fold(dataset: Dataset, fold: Fold, number: int, estimator: CalibratedClassifier) -> pd.DataFrame:
