@@ -117,7 +117,7 @@ def probability_histogram(
     figure, (axis,) = new_figure(title, left=0.115)
     axis.hist(probability.dropna().to_numpy(), bins=60, color=STRATEGY, alpha=0.8, rwidth=0.92)
     for threshold in thresholds:
-        axis.axvline(threshold, color=DEPLOYED, linewidth=1.2, linestyle="--")
+        axis.axvline(threshold, color=DEPLOYED, linewidth=1.6, linestyle="--")
     percent_axis(axis, "x", digits=0)
     axis.set_ylabel("hours")
     return to_png(figure)
@@ -125,13 +125,10 @@ def probability_histogram(
 
 def feature_correlation(features: pd.DataFrame, title: str = "Rank correlation of features") -> bytes:
     """Spearman correlation of every pair of columns, on at most 2,000 evenly spaced rows without NaN."""
-    from scipy.stats import rankdata
-
-    values = features.to_numpy(dtype=np.float64)
-    values = values[np.isfinite(values).all(axis=1)]
-    values = values[:: -(-len(values) // _CORRELATION_ROWS) or 1]
+    rows = features.dropna()
+    ranks = rows.iloc[:: -(-len(rows) // _CORRELATION_ROWS) or 1].rank().to_numpy(dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = np.corrcoef(rankdata(values, axis=0), rowvar=False)
+        correlation = np.corrcoef(ranks, rowvar=False)
     figure, (axis,) = new_figure(title, left=0.2, right=0.9, height_px=WIDTH_PX)
     image = axis.imshow(correlation, cmap="RdBu", vmin=-1.0, vmax=1.0, aspect="auto", interpolation="nearest")
     axis.set_yticks(range(len(features.columns)), list(features.columns))
