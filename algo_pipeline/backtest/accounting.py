@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from algo_pipeline.backtest.kernel import KernelRules, Simulation
+from algo_pipeline.backtest.kernel import KernelRules, Simulation, symbol_rows
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.errors import AccountingError
 from algo_pipeline.common.types import FloatArray, IntArray
@@ -26,7 +26,7 @@ def verify_accounting(simulation: Simulation, closes: FloatArray, rules: KernelR
         Naming the first bar where both sides differ; a defect of the code.
     """
     bar, difference = _first_difference(
-        simulation.curve[0], closes, simulation.fill_places, simulation.fill_values, rules
+        symbol_rows(len(closes)), simulation.curve[0], closes, simulation.fill_places, simulation.fill_values, rules
     )
     if bar >= 0:
         raise AccountingError(
@@ -37,14 +37,19 @@ def verify_accounting(simulation: Simulation, closes: FloatArray, rules: KernelR
 
 @compiled
 def _first_difference(
-    equity: FloatArray, closes: FloatArray, places: IntArray, values: FloatArray, rules: KernelRules
+    symbols: IntArray | tuple[int],
+    equity: FloatArray,
+    closes: FloatArray,
+    places: IntArray,
+    values: FloatArray,
+    rules: KernelRules,
 ) -> tuple[int, float]:
-    n_symbols, n_bars = closes.shape
+    n_symbols = len(symbols)
     held = np.zeros(n_symbols)
     marks = np.zeros(n_symbols)
     cash = rules.initial_cash
     i = 0
-    for t in range(n_bars):
+    for t in range(len(equity)):
         while i < len(places) and places[i, 0] == t:
             quantity, price, fee = values[i, 0], values[i, 1], values[i, 2]
             in_coin = rules.fee_rate_in_coin if quantity > 0.0 else 0.0

@@ -6,6 +6,7 @@ The order of events inside a bar, and every rule, is told in ``docs/backtest.md`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 
 import numpy as np
@@ -17,7 +18,6 @@ from algo_pipeline.backtest.kernel import KernelRules, Simulation, simulate
 from algo_pipeline.backtest.metrics import TradingFigures, compute_metrics
 from algo_pipeline.backtest.result import AccountResult, BacktestResult
 from algo_pipeline.backtest.trades import RoundTrips, fills_frame, round_trips, trades_frame
-from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray
 
@@ -120,32 +120,25 @@ def _trading_figures(market: Market, simulation: Simulation, trips: RoundTrips) 
     return TradingFigures(
         trade_pnl=trips.pnl,
         holding_bars=trips.holding_bars,
-        bars_held=_bars_held(simulation.curve[2:-1]),
+        bars_held=simulation.bars_held,
         traded_notional=float(np.abs(quantity * price).sum()),
         costs=float(fee.sum() + slippage.sum()),
         buy_and_hold_return=_buy_and_hold_return(market),
     )
 
 
-@compiled
-def _bars_held(quantities: FloatArray) -> int:
-    """Bars at whose close any symbol is held; ``quantities`` has shape (n_symbols, n_bars)."""
-    count = 0
-    for t in range(quantities.shape[1]):
-        held = False
-        for s in range(quantities.shape[0]):
-            held |= quantities[s, t] > 0.0
-        count += held
-    return count
-
-
 def _buy_and_hold_return(market: Market) -> float:
     """Mean over symbols of last close / first open − 1: start cash spread evenly, without costs."""
     returns = [
-        closes[~np.isnan(closes)][-1] / opens[~np.isnan(opens)][0] - 1.0
+        _first_price(closes[::-1]) / _first_price(opens) - 1.0
         for opens, closes in zip(market.opens, market.closes, strict=True)
     ]
     return float(np.mean(returns))
+
+
+def _first_price(prices: FloatArray) -> float:
+    """First price of a row in which NaN marks the times without a bar."""
+    return next(float(price) for price in prices if not math.isnan(price))
 
 
 def _frame(rows: FloatArray, times: pd.DatetimeIndex, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def one_symbol_market(bars: pd.DataFrame, probability: pd.Series[float]) -> Mark
     if len(bars) == 0:
         raise InsufficientHistoryError("A backtest needs at least one bar; there was none.", "Pass a longer history.")
     open_ns = _checked_open_times(bars)
-    opens, closes = bars["open"].to_numpy(), bars["close"].to_numpy()
+    opens, closes = _plain(bars["open"].to_numpy()), _plain(bars["close"].to_numpy())
     aligned = _aligned_probability(bars.index, probability)
     return Market(_as_times(bars.index), open_ns, opens[None, :], closes[None, :], aligned[None, :])
 
@@ -83,9 +83,15 @@ def _checked_open_times(bars: pd.DataFrame) -> IntArray:
     if tuple(bars.columns) == BAR_COLUMNS and isinstance(bars.index, pd.DatetimeIndex) and str(bars.index.tz) == "UTC":
         open_ns = epoch_ns(bars.index)
         columns = [bars[column].to_numpy() for column in BAR_COLUMNS]
-        if all(values.dtype == np.float64 for values in columns) and _keeps_every_rule(open_ns, *columns):
+        is_float = all(values.dtype == np.float64 for values in columns)
+        if is_float and _on_grid(open_ns) and _are_valid(*map(_plain, columns)):
             return open_ns
     return epoch_ns(_as_times(validate_bars(bars).index))
+
+
+def _plain(values: FloatArray) -> FloatArray:
+    """Contiguous and writable, the one layout that compiled code is made for; most often ``values`` themselves."""
+    return np.require(values, np.float64, ("C", "W"))
 
 
 def _as_times(index: pd.Index[pd.Timestamp]) -> pd.DatetimeIndex:
@@ -93,26 +99,32 @@ def _as_times(index: pd.Index[pd.Timestamp]) -> pd.DatetimeIndex:
 
 
 @compiled
-def _keeps_every_rule(
-    open_ns: IntArray, opens: FloatArray, highs: FloatArray, lows: FloatArray, closes: FloatArray, volumes: FloatArray
-) -> bool:
-    """The rules of ``common.schemas.validate_bars`` in one pass; comparisons with NaN are False and so fail."""
-    previous = open_ns[0] - 1
-    ok = True
-    for t in range(len(open_ns)):
+def _on_grid(open_ns: IntArray) -> bool:
+    """Whether open times are whole hours, unique and ascending."""
+    ok = bool(open_ns[0] % BAR_NS == 0)
+    for t in range(1, len(open_ns)):
+        step = open_ns[t] - open_ns[t - 1]
+        if step != BAR_NS:  # divides only at gaps
+            ok &= step > 0 and step % BAR_NS == 0
+    return ok
+
+
+@compiled
+def _are_valid(opens: FloatArray, highs: FloatArray, lows: FloatArray, closes: FloatArray, volumes: FloatArray) -> bool:
+    """The rules of ``common.schemas.validate_bars`` on values; a comparison with NaN is False and so fails."""
+    n_valid = 0
+    for t in range(len(opens)):
         low, high = lows[t], highs[t]
         in_range = (low > 0.0) & (low <= opens[t]) & (low <= closes[t]) & (opens[t] <= high) & (closes[t] <= high)
-        finite = (high < math.inf) & (volumes[t] >= 0.0) & (volumes[t] < math.inf)
-        ok &= in_range & finite & (open_ns[t] > previous) & (open_ns[t] % BAR_NS == 0)
-        previous = open_ns[t]
-    return ok
+        n_valid += in_range & (high < math.inf) & (volumes[t] >= 0.0) & (volumes[t] < math.inf)
+    return n_valid == len(opens)
 
 
 def _aligned_probability(times: pd.Index[pd.Timestamp], probability: pd.Series[float]) -> FloatArray:
     """Probabilities by bar as float64, NaN for bars that have none."""
     if probability.index is not times and not probability.index.equals(times):
         probability = _reindexed(times, probability)
-    values: FloatArray = np.ascontiguousarray(probability.to_numpy(dtype=np.float64, na_value=math.nan), np.float64)
+    values = _plain(np.asarray(probability.to_numpy(dtype=np.float64, na_value=math.nan), np.float64))
     if not _all_probable(values):
         outside = ~(np.isnan(values) | ((values >= 0.0) & (values <= 1.0)))
         raise DataValidationError(
@@ -138,7 +150,7 @@ def _reindexed(times: pd.Index[pd.Timestamp], probability: pd.Series[float]) -> 
 
 @compiled
 def _all_probable(values: FloatArray) -> bool:
-    ok = True
+    n_outside = 0
     for value in values:
-        ok &= math.isnan(value) | ((value >= 0.0) & (value <= 1.0))
-    return ok
+        n_outside += (value < 0.0) | (value > 1.0)
+    return n_outside == 0

@@ -67,13 +67,15 @@ class Simulation(NamedTuple):
 
     ``curve`` has shape (3 + n_symbols, n_bars): equity, cash, a quantity per symbol, drawdown, all at close.
     ``fill_places`` has shape (n_fills, 2): bar and symbol positions. ``fill_values`` has shape (n_fills, 3):
-    quantity (negative for a sell), price, fee. ``kill_bar`` is the bar that latched the kill switch, or -1.
+    quantity (negative for a sell), price, fee. ``kill_bar`` is the bar that latched the kill switch, or -1;
+    ``bars_held`` counts the bars that close with a holding.
     """
 
     curve: FloatArray
     fill_places: IntArray
     fill_values: FloatArray
     kill_bar: int
+    bars_held: int
 
 
 def simulate(opens: FloatArray, closes: FloatArray, probabilities: FloatArray, rules: KernelRules) -> Simulation:
@@ -92,12 +94,20 @@ def simulate(opens: FloatArray, closes: FloatArray, probabilities: FloatArray, r
     curve = np.empty((3 + n_symbols, n_bars))
     places = np.empty((n_symbols * n_bars, 2), np.int64)
     values = np.empty((n_symbols * n_bars, 3))
-    kill_bar, n_fills = _run(opens, closes, probabilities, rules, curve, places, values)
-    return Simulation(curve, places[:n_fills].copy(), values[:n_fills].copy(), kill_bar)
+    kill_bar, n_fills, bars_held = _run(
+        symbol_rows(n_symbols), opens, closes, probabilities, rules, curve, places, values
+    )
+    return Simulation(curve, places[:n_fills].copy(), values[:n_fills].copy(), kill_bar, bars_held)
+
+
+def symbol_rows(n_symbols: int) -> IntArray | tuple[int]:
+    """Rows of the symbols; a tuple for one symbol, whose length compiled code knows: its loops then vanish."""
+    return (0,) if n_symbols == 1 else np.arange(n_symbols)
 
 
 @compiled
 def _run(
+    symbols: IntArray | tuple[int],
     opens: FloatArray,
     closes: FloatArray,
     probabilities: FloatArray,
@@ -105,9 +115,9 @@ def _run(
     curve: FloatArray,
     places: IntArray,
     values: FloatArray,
-) -> tuple[int, int]:
-    """Fill the outputs bar by bar; return the bar that latched the kill switch (or -1) and the number of fills."""
-    n_symbols, n_bars = opens.shape
+) -> tuple[int, int, int]:
+    """Fill the outputs bar by bar; return ``kill_bar``, the number of fills and ``bars_held``."""
+    n_symbols = len(symbols)
     orders = np.zeros(n_symbols)  # pending for the symbol's next bar: > 0 buys, < 0 sells
     held = np.zeros(n_symbols)
     marks = np.zeros(n_symbols)  # last closes
@@ -115,8 +125,8 @@ def _run(
     exits = np.full(n_symbols, _NEVER, np.int64)  # t - gaps of the bar in which the last exit filled
     cash = peak = rules.initial_cash
     kill_bar = -1
-    n_fills = n_orders = 0
-    for t in range(n_bars):
+    n_fills = n_orders = bars_held = 0
+    for t in range(opens.shape[1]):
         if n_orders > 0:
             cash, n_fills = _fill_sells(t, opens, orders, held, gaps, exits, rules, places, values, cash, n_fills)
             cash, n_fills = _fill_buys(t, opens, orders, held, rules, places, values, cash, n_fills)
@@ -134,6 +144,7 @@ def _run(
         if kill_bar < 0 and kill_switch_trips(drawdown, rules.max_drawdown):
             kill_bar = t
             orders[:] = 0.0  # cancels buys still waiting for their symbol's next bar
+        bars_held += equity > cash
         curve[0, t] = equity
         curve[1, t] = cash
         curve[2 + n_symbols, t] = drawdown
@@ -150,7 +161,7 @@ def _run(
                 elif action == _ENTER:
                     orders[s] = _entry_order(s, orders, held, marks, rules, cash, equity)
             n_orders += orders[s] != 0.0
-    return kill_bar, n_fills
+    return kill_bar, n_fills, bars_held
 
 
 @compiled

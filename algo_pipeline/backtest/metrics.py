@@ -173,7 +173,7 @@ def curve_figures(open_times: IntArray, equity: FloatArray, initial_cash: float)
 def annual_growth(total_return: float, years: float) -> float:
     """Compound annual growth rate; NaN where it exceeds what a double can hold."""
     try:
-        return float((1.0 + total_return) ** (1.0 / years)) - 1.0
+        return math.pow(1.0 + total_return, 1.0 / years) - 1.0
     except OverflowError:
         return math.nan
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
 
 from algo_pipeline.common.compiled import compiled
 
@@ -50,7 +50,7 @@ def floor_to_step(value: float, steps_per_unit: float) -> float:
     if not value > 0.0:
         return 0.0
     product = value * steps_per_unit
-    steps = float(math.floor(product))
+    steps = float(np.floor(product))  # math.floor would go through int64 and overflow
     if steps == product and _product_error(value, steps_per_unit, product) < 0.0:
         steps -= 1.0
     return min(steps / steps_per_unit, value)
@@ -83,6 +83,8 @@ def entry_quantity(
 ) -> float:
     """Quantity of the buy order that brings a flat account to its target; 0 if there is none.
 
+    The largest whole number of steps that, added to what is held, does not exceed ``fraction · equity / close``.
+
     Parameters
     ----------
     equity, close : float
@@ -96,7 +98,7 @@ def entry_quantity(
     steps_per_unit, min_notional : float
         The order is a whole number of steps; worth less than the minimum at ``close`` it is dropped.
     """
-    target = floor_to_step(fraction * equity / close, steps_per_unit)
-    wanted = min(target - held, affordable)
-    quantity = floor_to_step(wanted, steps_per_unit)
+    missing = fraction * equity / close - held
+    # Floored once: a double that stands for a whole number of steps may lie just below it and lose one more.
+    quantity = floor_to_step(min(missing, affordable), steps_per_unit)
     return 0.0 if counts_as_flat(quantity, close, min_notional) else quantity

@@ -44,11 +44,8 @@ def signal_from_probability(probability: float, enter_threshold: float, exit_thr
     enter_threshold, exit_threshold : float
         At or above the first LONG, which wins where both are reached; at or below the second FLAT.
     """
-    if probability >= enter_threshold:
-        return _LONG
-    if probability <= exit_threshold:
-        return _FLAT
-    return _HOLD
+    unless_long = _FLAT if probability <= exit_threshold else _HOLD
+    return _LONG if probability >= enter_threshold else unless_long
 
 
 @compiled
