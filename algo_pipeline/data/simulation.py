@@ -34,7 +34,7 @@ import pandas as pd
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.schemas import INDEX_NAME, empty_bars
-from algo_pipeline.common.time import BAR, BARS_PER_DAY, bar_numbers
+from algo_pipeline.common.time import BAR, BAR_NS, BARS_PER_DAY, bar_numbers
 from algo_pipeline.common.types import FloatArray, Symbol
 
 GENESIS = pd.Timestamp("2017-01-01", tz="UTC")
@@ -98,7 +98,7 @@ def simulate_bars(
     draws = _draw(symbol, seed, n)
     sigma = _BASE_SIGMA * np.exp(_log_scale(draws.sigma_shock, draws.regime))
     log_open, log_close = _walk(sigma * np.abs(draws.size), sigma, draws.sign, draws.gap, signal_strength)
-    index = pd.date_range(GENESIS, periods=n, freq="h", name=INDEX_NAME, unit="ns")
+    index = pd.to_datetime(GENESIS.value + BAR_NS * np.arange(n), utc=True).rename(INDEX_NAME)
     bars = _assemble(symbol, index, log_open, log_close, sigma, draws)
     return bars[bars.index >= start]
 

@@ -35,6 +35,8 @@ def table_to_bars(table: pd.DataFrame, symbol: Symbol) -> pd.DataFrame:
         If the table says that it is of another symbol.
     """
     columns = recognise_columns(table, symbol)
+    if table.empty:
+        raise DataValidationError("The file has a header and no rows.", "It may be cut off; get it again.")
     if columns.symbol is not None:
         table = _rows_of(table, columns.symbol, symbol)
     stamps = _open_stamps(table, columns)
@@ -69,7 +71,10 @@ def _open_stamps(table: pd.DataFrame, columns: Columns) -> IntArray:
 
 
 def _numbers(column: pd.Series) -> FloatArray:
-    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    try:
+        numbers = column.astype("float64")  # reads text as Python does, to the last bit; to_numeric does not
+    except (TypeError, ValueError):
+        numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     broken = numbers.isna().to_numpy()
     if not broken.any():
         return np.asarray(numbers.to_numpy(), dtype=np.float64)

@@ -42,7 +42,7 @@ def parse_times(column: pd.Series) -> IntArray:
         return _nanoseconds(_assume_utc(column))
     numbers = pd.to_numeric(column, errors="coerce")
     if numbers.notna().all():
-        return _parse_epochs(column, pd.to_numeric(column))
+        return _parse_epochs(column, numbers)
     return _parse_text(column.astype(str).str.strip())
 
 
