@@ -58,6 +58,7 @@ class _Trader:
         self.broker = SimulatedBroker(bars_by_symbol, config)
         self.config = config
         self.bars = bars_by_symbol
+        self.prices = {symbol: bars[["open", "close"]].to_dict() for symbol, bars in bars_by_symbol.items()}
         self.probability = probability_by_symbol
         self.result = ReferenceResult()
         self.peak = exact(config.initial_cash)
@@ -79,7 +80,7 @@ class _Trader:
                 self._decide(symbol, at, equity)
 
     def _price(self, symbol: Symbol, at: pd.Timestamp, column: str) -> Decimal:
-        return exact(float(self.bars[symbol].at[at, column]))  # type: ignore[arg-type]
+        return exact(self.prices[symbol][column][at])
 
     def _mark(self, at: pd.Timestamp) -> tuple[Decimal, Decimal]:
         account = self.broker.get_account()
