@@ -83,7 +83,12 @@ def headlines(inputs: ReportInputs) -> tuple[Headline, ...]:
             "fully invested throughout",
         ),
         Headline("log_loss_skill", "Log-loss skill", percent(inputs.evaluation.oos.log_loss_skill, 2), bounds),
-        Headline("luck", "Luck does as well", chance(luck_of(inputs.strategy)), "chance of a result this good without any edge"),
+        Headline(
+            "luck",
+            "Luck does as well",
+            chance(luck_of(inputs.strategy)),
+            "chance of a result this good without any edge",
+        ),
     )
 
 
