@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from algo_pipeline.common.errors import ConfigValueError
+from algo_pipeline.research.promotion import Candidate, Champion, Policy, Trading, judge
+from algo_pipeline.research.statistics import SEED
+from algo_pipeline_tests.research.samples import forecast_frame, hourly_index
+
+N = 4000
+NEVER_SEEN = hourly_index(N)[0]
+
+
+def forecasts(skill: float, seed: int = 0, n: int = N) -> pd.DataFrame:
+    """Forecasts of the same outcomes (for one n): ``skill`` is the share of the true log-odds that they know.
+
+    Negative skill is confident noise, worse than the base rate.
+    """
+    truth_rng, noise_rng = np.random.default_rng(n), np.random.default_rng(SEED + seed)
+    truth = truth_rng.normal(0.0, 0.5, n)
+    outcome = truth_rng.random(n) < 1 / (1 + np.exp(-truth))
+    said = skill * truth if skill >= 0 else -skill * noise_rng.normal(0.0, 0.5, n)
+    return forecast_frame(1 / (1 + np.exp(-said)), outcome)
+
+
+def champion(
+    own: pd.DataFrame,
+    recipe_hash: str = "a",
+    trading: Trading = Trading.ON,
+    training_end: pd.Timestamp = NEVER_SEEN,
+    recipe_oos: pd.DataFrame | None = None,
+) -> Champion:
+    return Champion(recipe_hash, training_end, trading, own, own if recipe_oos is None else recipe_oos)
+
+
+def test_a_first_model_that_beats_the_base_rate_is_deployed_and_trades() -> None:
+    decision = judge(Candidate("a", forecasts(1.0)), None)
+    assert (decision.passed, decision.deployed, decision.trading) == (True, True, Trading.ON)
+    assert "is better than the base rate's" in decision.reason
+    assert decision.figures["rule"] == "first"
+    assert decision.figures["log_loss_minus_base_rate_upper"] < 0
+
+
+@pytest.mark.parametrize("skill", [0.0, -0.3], ids=["knows nothing", "confident noise"])
+def test_a_first_model_that_does_not_is_deployed_flat(skill: float) -> None:
+    decision = judge(Candidate("a", forecasts(skill)), None)
+    assert (decision.passed, decision.deployed, decision.trading) == (False, True, Trading.FLAT)
+    assert "deployed flat" in decision.reason
+
+
+def test_a_refresh_no_worse_than_the_champion_replaces_it() -> None:
+    decision = judge(Candidate("a", forecasts(0.8)), champion(forecasts(0.8)))
+    assert (decision.passed, decision.deployed, decision.trading) == (True, True, Trading.ON)
+    assert decision.figures["rule"] == "refresh"
+    assert decision.figures["refresh_hours"] == N
+
+
+def test_a_refresh_that_is_worse_leaves_the_champion_in_place() -> None:
+    decision = judge(Candidate("a", forecasts(-0.5)), champion(forecasts(1.0)))
+    assert (decision.passed, decision.deployed, decision.trading) == (False, False, Trading.FLAT)
+    assert "The champion stays" in decision.reason
+
+
+def test_a_refresh_is_judged_on_the_hours_from_the_champions_training_end_on() -> None:
+    good, bad = forecasts(1.0), forecasts(-0.5)
+    end = good.index[3000]
+    candidate = pd.concat([bad.iloc[:3000], good.iloc[3000:]])
+    own = pd.concat([good.iloc[:3000], bad.iloc[3000:]])
+    decision = judge(Candidate("a", candidate), champion(own, training_end=end))
+    assert decision.passed
+    assert decision.figures["refresh_hours"] == 1000
+
+
+def test_hours_that_only_one_of_the_two_has_are_left_out() -> None:
+    full = forecasts(0.8)
+    decision = judge(Candidate("a", full.iloc[:-100]), champion(full.iloc[1000:]))
+    assert decision.figures["refresh_hours"] == N - 1100
+
+
+@pytest.mark.parametrize(
+    ("skill", "checks_passed", "passed"),
+    [(1.0, True, True), (0.0, True, True), (1.0, False, False), (-0.5, True, False)],
+    ids=["good", "no worse than the base rate", "a check failed", "worse than the base rate"],
+)
+def test_a_refresh_with_few_new_hours_needs_its_checks_and_the_base_rate(
+    skill: float, checks_passed: bool, passed: bool
+) -> None:
+    frame = forecasts(skill)
+    late = frame.index[N - 499]
+    decision = judge(Candidate("a", frame, checks_passed), champion(forecasts(1.0), training_end=late))
+    assert decision.passed is passed
+    assert decision.figures["refresh_hours"] == 499
+    assert "Only 499 hours" in decision.reason
+
+
+def test_five_hundred_new_hours_are_enough_to_be_compared() -> None:
+    frame = forecasts(1.0)
+    decision = judge(Candidate("a", frame), champion(frame, training_end=frame.index[N - 500]))
+    assert "On the 500 hours" in decision.reason
+
+
+def test_a_new_recipe_must_be_better_than_the_champions() -> None:
+    weak, strong = forecasts(0.2), forecasts(1.0)
+    better = judge(Candidate("b", strong), champion(weak))
+    assert (better.passed, better.deployed, better.trading) == (True, True, Trading.ON)
+    assert better.figures["rule"] == "new_recipe"
+
+    equal = judge(Candidate("b", strong), champion(strong))
+    assert (equal.passed, equal.deployed) == (False, False)
+    assert "is not shown to be better" in equal.reason
+
+
+def test_a_new_recipe_is_compared_with_the_champions_recipe_and_not_with_its_own_probabilities() -> None:
+    decision = judge(Candidate("b", forecasts(0.8)), champion(forecasts(-0.5), recipe_oos=forecasts(1.0)))
+    assert not decision.passed
+
+
+def test_a_new_recipe_on_other_rows_is_refused() -> None:
+    with pytest.raises(ConfigValueError, match="identical rows"):
+        judge(Candidate("b", forecasts(1.0).iloc[10:]), champion(forecasts(0.5)))
+
+
+def test_refreshing_a_champion_that_may_not_trade_does_not_make_it_trade() -> None:
+    nothing = forecasts(0.0)
+    decision = judge(Candidate("a", nothing), champion(nothing, trading=Trading.FLAT))
+    assert (decision.passed, decision.deployed, decision.trading) == (True, True, Trading.FLAT)
+    assert "deployed flat" in decision.reason
+
+
+def test_refreshing_it_with_evidence_of_skill_does() -> None:
+    frame = forecasts(1.0)
+    assert judge(Candidate("a", frame), champion(frame, trading=Trading.FLAT)).trading is Trading.ON
+
+
+def test_beating_a_champion_that_is_worse_than_the_base_rate_is_no_licence_to_trade() -> None:
+    decision = judge(Candidate("b", forecasts(0.0)), champion(forecasts(-0.8)))
+    assert (decision.passed, decision.trading) == (True, Trading.FLAT)
+
+
+@pytest.mark.parametrize("skill", [1.0, -0.5], ids=["would pass", "would not"])
+def test_the_policy_always_deploys_and_trades_and_says_what_the_gate_would_have_said(skill: float) -> None:
+    candidate = Candidate("a", forecasts(skill))
+    gated = judge(candidate, None)
+    always = judge(candidate, None, Policy.ALWAYS)
+    assert (always.deployed, always.trading) == (True, Trading.ON)
+    assert always.passed == gated.passed
+    assert gated.reason in always.reason
+    assert always.reason.startswith("The gate was skipped by policy")
+    assert always.figures["policy"] == "always"
+
+
+def test_on_markets_without_an_edge_a_first_model_rarely_trades() -> None:
+    traded = sum(judge(Candidate("a", forecasts(-0.05, seed=k, n=1000 + k)), None).passed for k in range(100))
+    assert traded <= 5
