@@ -33,7 +33,7 @@ def test_a_sound_run_passes(run) -> None:
 def test_a_sale_with_another_quantity_price_or_fee_is_noticed(run, column: int) -> None:
     simulation, closes, rules = run
     first_sale = int(np.argmax(simulation.fill_values[:, 0] < 0))
-    simulation.fill_values[first_sale, column] += 1e-4 * simulation.fill_values[first_sale, 1]
+    simulation.fill_values[first_sale, column] = 1.01 * simulation.fill_values[first_sale, column] + (column == 2)
     with pytest.raises(AccountingError, match="more than equity"):
         verify_accounting(simulation, closes, rules)
 
