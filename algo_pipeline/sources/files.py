@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from loguru import logger
 
 from algo_pipeline.common.errors import DataValidationError, StorageError
 from algo_pipeline.common.types import Symbol
@@ -30,6 +31,7 @@ _HEADERLESS = {
     8: [*_KLINE[:6], "vwap", "trades"],
     12: _KLINE,  # Binance's monthly and daily dumps
 }
+_SHOWN_CHARACTERS = 80
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _REMEDY = "Pass a CSV or Parquet file with the columns timestamp, open, high, low, close, volume."
 
@@ -118,7 +120,7 @@ def _read_parquet(data: bytes) -> pd.DataFrame:
         table = pd.read_parquet(io.BytesIO(data))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataValidationError(
-            f"is no readable Parquet file: {error}.", "It may be cut off; get it again."
+            f"is no readable Parquet file: {_reason(error)}.", "It may be cut off; get it again."
         ) from error
     return table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
 
@@ -134,7 +136,9 @@ def _decompress(data: bytes) -> bytes:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 return archive.read(_only_member(archive))
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise DataValidationError(f"can't be unpacked: {error}.", "It may be cut off; get it again.") from error
+        raise DataValidationError(
+            f"can't be unpacked: {_reason(error)}.", "It may be cut off; get it again."
+        ) from error
     return data
 
 
@@ -152,6 +156,8 @@ def _read_csv(data: bytes) -> pd.DataFrame:
         raise DataValidationError("is neither Parquet nor UTF-8 text.", _REMEDY) from error
     if "\x00" in text:
         raise DataValidationError("is neither Parquet nor text.", _REMEDY)
+    if not text.endswith(("\n", "\r")):
+        logger.warning("The file's last line has no end; if the file was cut off, its last bar may be wrong.")
     n_leading, separator, first = _find_table(text)
     names = None if _is_header(first) else _headerless_names(len(first))
     try:
@@ -168,7 +174,11 @@ def _read_csv(data: bytes) -> pd.DataFrame:
             low_memory=False,
         )
     except (pd.errors.ParserError, ValueError) as error:
-        raise DataValidationError(f"is no well-formed CSV: {error}.", "Repair the row it names.") from error
+        raise DataValidationError(f"is no well-formed CSV: {_reason(error)}.", "Repair the row it names.") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().rstrip(".")
 
 
 def _find_table(text: str) -> tuple[int, str, list[str]]:
@@ -180,7 +190,10 @@ def _find_table(text: str) -> tuple[int, str, list[str]]:
         fields = [field.strip().strip('"') for field in line.split(separator)]
         if len(fields) >= _FEWEST_FIELDS:
             return number, separator, fields
-    raise DataValidationError("has no line with at least five fields, so it is no table of bars.", _REMEDY)
+    first_line = text.strip().splitlines()[0][:_SHOWN_CHARACTERS]
+    raise DataValidationError(
+        f"is no table of bars: no line has at least five fields; it begins with {first_line!r}.", _REMEDY
+    )
 
 
 def _is_header(fields: list[str]) -> bool:

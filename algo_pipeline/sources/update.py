@@ -201,7 +201,7 @@ class _Session:
             return validate_bars(bars)
         except DataValidationError as error:
             raise DataValidationError(
-                f"{self._source.name} gave invalid bars of {self._symbol} ({self._venue_symbol}). {error.message}",
+                f"The {self._source.name} source gave invalid bars of {self._symbol}. {error.message}",
                 "Repair or remove these rows at the source, or use another one; nothing of this answer was stored.",
             ) from error
 

@@ -42,8 +42,8 @@ def table_to_bars(table: pd.DataFrame, symbol: Symbol) -> pd.DataFrame:
     stamps = _open_stamps(table, columns)
     values = np.column_stack([_numbers(table[name]) for name in columns.values])
     index = pd.DatetimeIndex(pd.to_datetime(stamps, utc=True), name=INDEX_NAME).as_unit("ns")
-    bars = _in_time_order(pd.DataFrame(values, columns=list(BAR_COLUMNS), index=index))
-    return _require_hourly(_without_repetitions(bars))
+    bars = pd.DataFrame(values, columns=list(BAR_COLUMNS), index=index)
+    return _require_hourly(_in_time_order(_without_repetitions(bars)))
 
 
 def _rows_of(table: pd.DataFrame, column: str, symbol: Symbol) -> pd.DataFrame:

@@ -129,7 +129,7 @@ def test_an_empty_file_is_refused(tmp_path: Path, content: bytes) -> None:
     [
         (b"\x89PNG\r\n\x1a\n\x00\x00", "neither Parquet nor"),
         (b"text\x00with,a,zero,byte,in,it", "neither Parquet nor text"),
-        (b"just some words\nand more", "no line with at least five fields"),
+        (b"just some words\nand more", "no line has at least five fields; it begins with 'just some words'"),
         (b"PAR1 and then nothing", "no readable Parquet"),
         (b"\x1f\x8b\x08 and then nothing", "can't be unpacked"),
         (b"PK\x03\x04 and then nothing", "can't be unpacked"),
@@ -188,6 +188,11 @@ def test_text_among_numbers_is_refused_naming_it(tmp_path: Path, text: str) -> N
     frame.loc[3, "close"] = text
     message = refuse(vendors.csv(frame, tmp_path / "bars.csv"), "must hold numbers; 1 data row, first 4")
     assert text in message
+
+
+def test_exports_that_overlap_may_be_put_together(tmp_path: Path) -> None:
+    path = vendors.plain(pd.concat([BARS.iloc[:100], BARS.iloc[90:]]), tmp_path / "bars.csv")
+    pd.testing.assert_frame_equal(read(path), BARS, check_exact=True, check_freq=False)
 
 
 # ---- rows and times ---------------------------------------------------------------------------------------------
