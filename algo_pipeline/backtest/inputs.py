@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -122,7 +122,7 @@ def _are_valid(opens: FloatArray, highs: FloatArray, lows: FloatArray, closes: F
 
 def _aligned_probability(times: pd.Index[pd.Timestamp], probability: pd.Series[float]) -> FloatArray:
     """Probabilities by bar as float64, NaN for bars that have none."""
-    if probability.index is not times and not probability.index.equals(times):
+    if not _are_same(probability.index, times):
         probability = _reindexed(times, probability)
     values = _plain(np.asarray(probability.to_numpy(dtype=np.float64, na_value=math.nan), np.float64))
     if not _all_probable(values):
@@ -133,6 +133,12 @@ def _aligned_probability(times: pd.Index[pd.Timestamp], probability: pd.Series[f
             "Pass calibrated probabilities; NaN where there is none.",
         )
     return values
+
+
+def _are_same(left: pd.Index[Any], right: pd.Index[Any]) -> bool:
+    if isinstance(left, pd.DatetimeIndex) and isinstance(right, pd.DatetimeIndex) and left.dtype == right.dtype:
+        return np.array_equal(left.asi8, right.asi8)  # several times faster than Index.equals
+    return left.equals(right)
 
 
 def _reindexed(times: pd.Index[pd.Timestamp], probability: pd.Series[float]) -> pd.Series[float]:
