@@ -59,7 +59,7 @@ def is_on_grid(index: pd.DatetimeIndex) -> bool:
 
 def epoch_ns(index: pd.DatetimeIndex) -> IntArray:
     """Stamps as int64 nanoseconds since the epoch, whatever the index's own unit; not to be written to."""
-    return np.asarray((index if index.unit == "ns" else index.as_unit("ns")).asi8, dtype=np.int64)
+    return np.asarray((index if index.unit == "ns" else index.as_unit("ns")).view("int64"), dtype=np.int64)
 
 
 def bar_numbers(index: pd.DatetimeIndex) -> IntArray:
