@@ -154,3 +154,10 @@ def test_the_policy_always_deploys_and_trades_and_says_what_the_gate_would_have_
 def test_on_markets_without_an_edge_a_first_model_rarely_trades() -> None:
     traded = sum(judge(Candidate("a", forecasts(-0.05, seed=k, n=1000 + k)), None).passed for k in range(100))
     assert traded <= 5
+
+
+def test_a_champion_without_any_hour_since_its_training_end_can_be_refreshed() -> None:
+    frame = forecasts(1.0)
+    decision = judge(Candidate("a", frame), champion(frame.iloc[:0]))
+    assert decision.passed
+    assert decision.figures["refresh_hours"] == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields, replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
@@ -220,13 +221,13 @@ def test_with_hours_missing_the_rule_holds_in_time_as_well(missing: set[int], la
         assert gap.total_seconds() / 3600 > 1 + label.horizon_bars
 
 
-def test_a_label_that_ends_after_the_test_block_opens_is_found_in_time() -> None:
+def test_a_label_that_ends_just_as_the_test_block_opens_is_found_in_time() -> None:
     plan = walk_forward(3000, HOUR, SplitRule())
-    first = plan.folds[0]
-    stamps = hourly_index(3000).to_numpy().copy()
-    stamps[first.calibration.stop : first.test.start + 1] = stamps[first.calibration.stop - 1]
+    first = plan.folds[0].test.start
+    stamps = hourly_index(3000).tz_localize(None).to_numpy().copy()
+    stamps[first:] -= np.timedelta64(1, "h")
     found = purge_violations(plan, pd.DatetimeIndex(stamps, tz="UTC"))
-    assert ("calibration", "test") in {(v.earlier, v.later) for v in found if v.fold == 0}
+    assert [(v.fold, v.earlier, v.later) for v in found] == [(0, "calibration", "test")]
 
 
 def test_rows_outside_the_dataset_are_a_violation() -> None:
