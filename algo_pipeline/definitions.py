@@ -39,7 +39,7 @@ def build_definitions() -> dg.Definitions:
         loggers={"progress": progress_logger},
         executor=dg.in_process_executor,
     )
-    return loaded.permissive_map_resolved_asset_specs(_with_policy)
+    return loaded.permissive_map_resolved_asset_specs(func=_with_policy, selection=None)
 
 
 @dg.definitions

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from algo_pipeline.common.errors import AlgoPipelineError
+from algo_pipeline.common.errors import AlgoPipelineError, causes
 
 FAILED = 1
 MISUSE = 2
@@ -28,10 +28,4 @@ def fail(code: str, message: str, remedy: str, as_json: bool, exit_code: int = F
 
 def foreseeable(error: BaseException | None) -> AlgoPipelineError | None:
     """The error of ours in a chain of causes, if there is one."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, AlgoPipelineError):
-            return error
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-    return None
+    return next((cause for cause in causes(error) if isinstance(cause, AlgoPipelineError)), None)

@@ -37,7 +37,9 @@ def print_summary(settings: Settings, outcomes: tuple[RunOutcome, ...], seconds:
     for outcome in outcomes:
         if outcome.error is not None:
             _print_failure(outcome)
-    console.print(f"{count(len(done))} of {len(outcomes)} symbols in {seconds:.1f} s, {peak_memory_mb():,.0f} MB at peak.")
+    console.print(
+        f"{count(len(done))} of {len(outcomes)} symbols in {seconds:.1f} s, {peak_memory_mb():,.0f} MB at peak."
+    )
     if done:
         _print_next(console, settings, done)
 

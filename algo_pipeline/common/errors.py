@@ -6,6 +6,7 @@ about it (the remedy), and a stable machine-readable code (used by ``--json``).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -29,6 +30,15 @@ class AlgoPipelineError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, what caused it, what caused that, …; each once, even where the chain bites its tail."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        yield error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
 
 
 class SettingsError(AlgoPipelineError):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def backtest_report(
     oos_probabilities: pd.DataFrame,
     evaluation: Evaluation,
     registered_model: RegisteredVersion,
-) -> dg.MaterializeResult[pd.DataFrame]:
+) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Backtest, write the report, log its figures to the training's run; its value is the strategy's curve."""
     with stage(context):
         symbol = partition_symbol(context.partition_key)
@@ -67,9 +68,8 @@ def backtest_report(
         folder = pipeline.settings().artifacts_dir / "backtest" / symbol.slug
         files = _write_report(inputs, folder)
         pipeline.registry().log_results(registered_model, _run_metrics(inputs), {"verdict": inputs.verdict}, files)
-        return dg.MaterializeResult(
-            value=inputs.strategy.curve, metadata=_metadata(inputs, folder), check_results=[_accounting(inputs)]
-        )
+        yield dg.Output(inputs.strategy.curve, metadata=_metadata(inputs, folder))
+        yield _accounting(inputs)
 
 
 def _accounting(inputs: ReportInputs) -> dg.AssetCheckResult:
@@ -157,6 +157,6 @@ def _metadata(inputs: ReportInputs, folder: Path) -> dict[str, Any]:
         "kill_switch": "never latched" if latched is None else f"latched at {latched:%Y-%m-%d %H:%M} UTC",
         "metrics": table(rows),
         "report": dg.MetadataValue.path(str(folder / "report.html")),
-        "equity": picture(equity_and_drawdown(inputs.strategy, inputs.bars), "equity and drawdown"),
-        "trades": picture(price_with_trades(inputs.bars, inputs.strategy), "price and trades"),
+        "equity": picture(equity_and_drawdown(inputs.bars, inputs.strategy, inputs.deployed), "equity and drawdown"),
+        "trades": picture(price_with_trades(inputs.bars, inputs.strategy.trades), "price and trades"),
     }

@@ -55,7 +55,10 @@ def splits(context: dg.AssetExecutionContext, pipeline: Pipeline, dataset: pd.Da
         recipe = pipeline.recipe()
         plan = walk_forward(len(dataset), recipe.label_spec, recipe.split)
         rows = [
-            (*(f"{part.start}–{part.stop - 1}" for part in (fold.base, fold.calibration)), fold.test.stop - fold.test.start)
+            (
+                *(f"{part.start}–{part.stop - 1}" for part in (fold.base, fold.calibration)),
+                fold.test.stop - fold.test.start,
+            )
             for fold in plan.folds
         ]
         folds = pd.DataFrame(
@@ -73,10 +76,8 @@ def splits(context: dg.AssetExecutionContext, pipeline: Pipeline, dataset: pd.Da
         return plan
 
 
-@dg.asset_check(asset=splits, blocking=True, partitions_def=SYMBOLS)
-def training_rows_end_before_what_they_are_tested_on(
-    splits: SplitPlan, dataset: pd.DataFrame
-) -> dg.AssetCheckResult:
+@dg.asset_check(asset=splits, blocking=True, partitions_def=SYMBOLS, additional_ins={"dataset": dg.AssetIn("dataset")})
+def training_rows_end_before_what_they_are_tested_on(splits: SplitPlan, dataset: pd.DataFrame) -> dg.AssetCheckResult:
     """In every fold, no label of a base row reaches the calibration rows, and none of either reaches the test block."""
     violations = purge_violations(splits, pd.DatetimeIndex(dataset.index))
     return dg.AssetCheckResult(

@@ -25,7 +25,7 @@ _CHECKED_BARS = 6_000
 def features(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
     """Compute the features."""
     with stage(context):
-        from algo_pipeline.research.plots import feature_heat_map
+        from algo_pipeline.research.plots import feature_correlation
 
         frame = build_features(raw_ohlcv)
         specs = pd.DataFrame(
@@ -38,7 +38,7 @@ def features(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.D
                 **span_metadata(frame),
                 "complete_rows": int(frame.notna().all(axis=1).sum()),
                 "registry": table(specs),
-                "correlation": picture(feature_heat_map(frame), "correlation"),
+                "correlation": picture(feature_correlation(frame), "correlation"),
             }
         )
         return frame
@@ -66,7 +66,9 @@ def labels(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.Dat
         return frame
 
 
-@dg.asset_check(asset=features, blocking=True, partitions_def=SYMBOLS)
+@dg.asset_check(
+    asset=features, blocking=True, partitions_def=SYMBOLS, additional_ins={"raw_ohlcv": dg.AssetIn("raw_ohlcv")}
+)
 def features_are_finite_after_warm_up(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
     """Once every warm-up has passed, a row lacks a feature only where a gap in the bars explains it."""
     steps = raw_ohlcv.index.to_series().diff() != pd.Timedelta(hours=1)
@@ -82,7 +84,9 @@ def features_are_finite_after_warm_up(features: pd.DataFrame, raw_ohlcv: pd.Data
     )
 
 
-@dg.asset_check(asset=features, blocking=True, partitions_def=SYMBOLS)
+@dg.asset_check(
+    asset=features, blocking=True, partitions_def=SYMBOLS, additional_ins={"raw_ohlcv": dg.AssetIn("raw_ohlcv")}
+)
 def features_use_no_later_bar(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
     """Cutting off later bars, or replacing them by noise, changes no bit of any feature."""
     positions = sample_positions(len(raw_ohlcv), _TRUNCATIONS)
@@ -91,6 +95,7 @@ def features_use_no_later_bar(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -
     found += poison_violations(build_features, tail, tail_features, len(tail) // 2)
     return dg.AssetCheckResult(
         passed=not found,
-        description="; ".join(found[:5]) or f"{len(positions)} truncations and one poisoning of the future left no trace.",
+        description="; ".join(found[:5])
+        or f"{len(positions)} truncations and one poisoning of the future left no trace.",
         metadata={"truncations": len(positions), "violations": len(found)},
     )

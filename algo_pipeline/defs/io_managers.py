@@ -6,6 +6,7 @@ so that what was made from one source's bars is never read together with another
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,29 @@ from pydantic import TypeAdapter, ValidationError
 from upath import UPath
 
 from algo_pipeline.common.errors import CorruptFileError
-from algo_pipeline.common.storage import read_bytes, read_checked_json, read_frame, write_bytes
-from algo_pipeline.common.storage import write_checked_json, write_frame
+from algo_pipeline.common.storage import (
+    read_bytes,
+    read_checked_json,
+    read_frame,
+    write_bytes,
+    write_checked_json,
+    write_frame,
+)
 from algo_pipeline.defs.partitions import partition_symbol
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.research.splits import SplitPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Estimators:
+    """Fitted estimators, one per fold and last the production one."""
+
+    items: tuple[Any, ...]
+
+    @property
+    def production(self) -> Any:
+        """The one for the hours to come."""
+        return self.items[-1]
 
 
 class _AtomicIOManager(dg.UPathIOManager):
@@ -75,7 +94,7 @@ class DocumentIOManager(dg.ConfigurableIOManagerFactory):  # type: ignore[type-a
 
 
 class EstimatorsIOManager(dg.ConfigurableIOManagerFactory):  # type: ignore[type-arg]
-    """Tuples of fitted estimators as one skops file, loaded with our own list of trusted types."""
+    """Fitted estimators as one skops file, loaded with our own list of trusted types."""
 
     pipeline: dg.ResourceDependency[Pipeline]
 
@@ -128,19 +147,19 @@ def _undefined_as_text(value: Any) -> Any:
     return "NaN" if isinstance(value, float) and math.isnan(value) else value
 
 
-def _write_estimators(path: Path, estimators: tuple[Any, ...]) -> None:
+def _write_estimators(path: Path, estimators: Estimators) -> None:
     import skops.io
 
-    write_bytes(path, skops.io.dumps(list(estimators)))
+    write_bytes(path, skops.io.dumps(list(estimators.items)))
 
 
-def _read_estimators(path: Path, _: type) -> tuple[Any, ...]:
+def _read_estimators(path: Path, _: type) -> Estimators:
     import skops.io
 
     from algo_pipeline.models.calibration import TRUSTED_TYPES
 
     try:
-        return tuple(skops.io.loads(read_bytes(path), trusted=list(TRUSTED_TYPES)))
+        return Estimators(tuple(skops.io.loads(read_bytes(path), trusted=list(TRUSTED_TYPES))))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise CorruptFileError(
             f"{path} can't be read as estimators: {error}.", f"Remove {path} and materialize it again."

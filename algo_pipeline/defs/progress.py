@@ -13,9 +13,10 @@ class ProgressHandler(logging.Handler):
     """Writes one line per finished step and per warning to stderr."""
 
     def __init__(self, title: str) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(logging.DEBUG)
         self._title = title
         self._notes: dict[str, str] = {}
+        self._names: dict[str, str] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Render the event that a log record carries, if it is one worth a line."""
@@ -23,7 +24,7 @@ class ProgressHandler(logging.Handler):
         event = meta.get("dagster_event")
         if event is not None:
             self._emit_event(event)
-        else:
+        elif record.levelno >= logging.INFO:
             message = meta.get("orig_message") or record.getMessage()
             self._write(f"{_INDENT}{self._title}  {message}")
 
@@ -31,12 +32,15 @@ class ProgressHandler(logging.Handler):
         if event.event_type_value == "ASSET_MATERIALIZATION":
             materialization = event.step_materialization_data.materialization
             rows = materialization.metadata.get("dagster/row_count")
+            if event.step_key:
+                self._names[event.step_key] = materialization.asset_key.to_user_string()
             if rows is not None and event.step_key:
                 self._notes[event.step_key] = f"{rows.value:,} rows"
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             if event.step_key:
                 self._notes[event.step_key] = "holds" if check.passed else f"FAILED: {check.description or ''}"
+                self._names.setdefault(event.step_key, f"  {check.check_name.replace('_', ' ')}")
         elif event.event_type_value == "STEP_SUCCESS":
             seconds = event.step_success_data.duration_ms / 1000
             self._write_step(event, f"{seconds:7.2f} s  {self._notes.get(event.step_key or '', '')}")
@@ -44,22 +48,24 @@ class ProgressHandler(logging.Handler):
             self._write_step(event, " failed")
 
     def _write_step(self, event: dg.DagsterEvent, text: str) -> None:
-        name = (event.step_key or "").split("[")[0]
-        _, _, check = name.partition("__check__")
-        subject = f"  {check.replace('_', ' ')}" if check else name
+        step = event.step_key or ""
         now = datetime.now().astimezone().strftime("%H:%M:%S")
-        self._write(f"{now} {self._title}  {subject:<46} {text}".rstrip())
+        self._write(f"{now} {self._title}  {self._names.get(step, step):<52} {text}".rstrip())
 
     def _write(self, line: str) -> None:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
 
-@dg.logger(config_schema={"title": str, "quiet": dg.Field(bool, default_value=False)}, description="A line per asset and check, for people at a shell.")
+@dg.logger(
+    config_schema={"title": str, "quiet": dg.Field(bool, default_value=False)},
+    description="A line per asset and check, for people at a shell.",
+)
 def progress_logger(context: dg.InitLoggerContext) -> logging.Logger:
     """Logger definition that writes through :class:`ProgressHandler`."""
     title = str(context.logger_config["title"])
-    progress = logging.Logger(f"progress {title}", logging.INFO)
+    # Not from the registry of loggers: each run has its own, and none is left behind.
+    progress = logging.Logger(f"progress {title}", logging.DEBUG)  # noqa: LOG001
     if context.logger_config["quiet"]:
         progress.addHandler(logging.NullHandler())
     else:

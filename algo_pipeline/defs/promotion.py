@@ -10,6 +10,7 @@ from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.time import utc_now
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.dataset import load_dataset
+from algo_pipeline.defs.io_managers import Estimators
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.registration import register
 from algo_pipeline.defs.resources import Pipeline
@@ -94,7 +95,7 @@ def promotion(
     pipeline: Pipeline,
     dataset: pd.DataFrame,
     splits: SplitPlan,
-    calibrator: tuple[Any, ...],
+    calibrator: Estimators,
     oos_probabilities: pd.DataFrame,
     registered_model: RegisteredVersion,
 ) -> Promotion:
@@ -106,7 +107,7 @@ def promotion(
         candidate = Candidate(pipeline.recipe().hash, oos_probabilities)
         decision = judge(candidate, champion, Policy(pipeline.settings().promotion_policy))
         if decision.deployed:
-            _deploy(pipeline, symbol, data, calibrator[-1], registered_model, decision)
+            _deploy(pipeline, symbol, data, calibrator.production, registered_model, decision)
         outcome = _record(pipeline, symbol, registered_model, deployed, decision)
         context.add_output_metadata(
             {
@@ -121,9 +122,7 @@ def promotion(
         return outcome
 
 
-def _comparable_bundle(
-    context: dg.AssetExecutionContext, pipeline: Pipeline, symbol: Symbol
-) -> ChampionBundle | None:
+def _comparable_bundle(context: dg.AssetExecutionContext, pipeline: Pipeline, symbol: Symbol) -> ChampionBundle | None:
     """The deployed champion, if it learnt the same label from the same source."""
     settings = pipeline.settings()
     try:

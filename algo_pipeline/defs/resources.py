@@ -13,7 +13,8 @@ from algo_pipeline.registry.ledger import PromotionLedger
 from algo_pipeline.registry.mlflow_registry import MlflowRegistry
 from algo_pipeline.research.splits import SplitRule
 from algo_pipeline.research.train import Recipe
-from algo_pipeline.sources.catalog import SourceOptions, make_source
+from algo_pipeline.sources.catalog import SourceOptions, make_price_check, make_source
+from algo_pipeline.sources.coingecko import CoinGeckoPrices
 from algo_pipeline.sources.store import BarStore
 
 
@@ -47,22 +48,26 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def market_data(self) -> MarketDataSource:
         """The configured source of bars."""
+        return make_source(self.settings().data_source, self._source_options())
+
+    def price_check(self) -> CoinGeckoPrices:
+        """The second opinion on closes."""
+        return make_price_check(self._source_options())
+
+    def _source_options(self) -> SourceOptions:
         settings = self.settings()
         key, secret = settings.alpaca_api_key, settings.alpaca_secret_key
-        return make_source(
-            settings.data_source,
-            SourceOptions(
-                path=settings.data_path,
-                binance_url=settings.binance_url,
-                alpaca_data_url=settings.alpaca_data_url,
-                coingecko_url=settings.coingecko_url,
-                alpaca_api_key=key.get_secret_value() if key else None,
-                alpaca_secret_key=secret.get_secret_value() if secret else None,
-                seed=settings.simulated_seed,
-                signal_strength=settings.simulated_signal_strength,
-                simulated_from=self.history_start(),
-                simulated_until=self.history_start() + pd.DateOffset(years=settings.simulated_years),
-            ),
+        return SourceOptions(
+            path=settings.data_path,
+            binance_url=settings.binance_url,
+            alpaca_data_url=settings.alpaca_data_url,
+            coingecko_url=settings.coingecko_url,
+            alpaca_api_key=key.get_secret_value() if key else None,
+            alpaca_secret_key=secret.get_secret_value() if secret else None,
+            seed=settings.simulated_seed,
+            signal_strength=settings.simulated_signal_strength,
+            simulated_from=self.history_start(),
+            simulated_until=self.history_start() + pd.DateOffset(years=settings.simulated_years),
         )
 
     def bar_store(self) -> BarStore:

@@ -10,7 +10,7 @@ import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
 from algo_pipeline.common.config import Settings
-from algo_pipeline.common.errors import AlgoPipelineError, CheckFailedError
+from algo_pipeline.common.errors import AlgoPipelineError, CheckFailedError, causes
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.automation import RESEARCH_TAG, research_job
 from algo_pipeline.defs.instance import open_instance
@@ -85,10 +85,9 @@ def _run_symbol(
 
 def _foreseeable(raised: BaseException | None) -> AlgoPipelineError | None:
     """The error of ours behind what Dagster raised, or a failed blocking check as one."""
-    while raised is not None:
-        if isinstance(raised, AlgoPipelineError):
-            return raised
-        if isinstance(raised, DagsterAssetCheckFailedError):
-            return CheckFailedError(str(raised), "Open the run in the web UI: the failed check names the rows.")
-        raised = raised.__cause__ or raised.__context__
+    for cause in causes(raised):
+        if isinstance(cause, AlgoPipelineError):
+            return cause
+        if isinstance(cause, DagsterAssetCheckFailedError):
+            return CheckFailedError(str(cause), "Open the run in the web UI: the failed check names the rows.")
     return None

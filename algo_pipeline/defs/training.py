@@ -1,12 +1,11 @@
 """Models, calibrators, their out-of-sample probabilities, scores and registration."""
 
-from typing import Any
-
 import dagster as dg
 import pandas as pd
 
 from algo_pipeline.common.storage import write_json, write_text
 from algo_pipeline.defs.dataset import load_dataset
+from algo_pipeline.defs.io_managers import Estimators
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.registration import register
 from algo_pipeline.defs.resources import Pipeline
@@ -27,7 +26,7 @@ from algo_pipeline.research.splits import SplitPlan
 )
 def model(
     context: dg.AssetExecutionContext, pipeline: Pipeline, dataset: pd.DataFrame, splits: SplitPlan
-) -> tuple[Any, ...]:
+) -> Estimators:
     """Fit the base models."""
     with stage(context):
         from algo_pipeline.research.train import fit_models
@@ -37,7 +36,7 @@ def model(
         context.add_output_metadata(
             {"models": len(models), "recipe": recipe.describe(), "recipe_hash": recipe.hash, "kind": recipe.model_kind}
         )
-        return models
+        return Estimators(models)
 
 
 @dg.asset(
@@ -53,16 +52,16 @@ def calibrator(
     pipeline: Pipeline,
     dataset: pd.DataFrame,
     splits: SplitPlan,
-    model: tuple[Any, ...],
-) -> tuple[Any, ...]:
+    model: Estimators,
+) -> Estimators:
     """Fit the calibrators."""
     with stage(context):
         from algo_pipeline.research.train import fit_calibrators
 
         recipe = pipeline.recipe()
-        calibrated = fit_calibrators(load_dataset(dataset, pipeline), splits, recipe, model)
+        calibrated = fit_calibrators(load_dataset(dataset, pipeline), splits, recipe, model.items)
         context.add_output_metadata({"calibrators": len(calibrated), "kind": recipe.calibrator})
-        return calibrated
+        return Estimators(calibrated)
 
 
 @dg.asset(
@@ -79,20 +78,25 @@ def oos_probabilities(
     pipeline: Pipeline,
     dataset: pd.DataFrame,
     splits: SplitPlan,
-    calibrator: tuple[Any, ...],
+    calibrator: Estimators,
 ) -> pd.DataFrame:
     """Stitch the folds' probabilities."""
     with stage(context):
         from algo_pipeline.research.plots import probability_histogram
         from algo_pipeline.research.train import stitch_probabilities
 
-        oos = stitch_probabilities(load_dataset(dataset, pipeline), splits, calibrator)
+        oos = stitch_probabilities(load_dataset(dataset, pipeline), splits, calibrator.items)
         histogram = picture(probability_histogram(oos["probability"]), "probabilities")
         context.add_output_metadata({**span_metadata(oos), "histogram": histogram})
         return oos
 
 
-@dg.asset_check(asset=oos_probabilities, blocking=True, partitions_def=SYMBOLS)
+@dg.asset_check(
+    asset=oos_probabilities,
+    blocking=True,
+    partitions_def=SYMBOLS,
+    additional_ins={"splits": dg.AssetIn("splits"), "dataset": dg.AssetIn("dataset")},
+)
 def probabilities_cover_the_test_blocks_once(
     oos_probabilities: pd.DataFrame, splits: SplitPlan, dataset: pd.DataFrame
 ) -> dg.AssetCheckResult:
@@ -100,12 +104,18 @@ def probabilities_cover_the_test_blocks_once(
     expected = [dataset.index[fold.test] for fold in splits.folds]
     folds = [number for number, index in enumerate(expected) for _ in index]
     probability = oos_probabilities["probability"]
-    covered = len(oos_probabilities) == len(folds) and (oos_probabilities.index == expected[0].append(expected[1:])).all()
+    covered = (
+        len(oos_probabilities) == len(folds) and (oos_probabilities.index == expected[0].append(expected[1:])).all()
+    )
     right_fold = bool(covered) and list(oos_probabilities["fold"]) == folds
     return dg.AssetCheckResult(
         passed=bool(covered) and right_fold and bool(((probability > 0) & (probability < 1)).all()),
         description=f"{len(oos_probabilities):,} probabilities from {len(splits.folds)} folds.",
-        metadata={"rows": len(oos_probabilities), "lowest": float(probability.min()), "highest": float(probability.max())},
+        metadata={
+            "rows": len(oos_probabilities),
+            "lowest": float(probability.min()),
+            "highest": float(probability.max()),
+        },
     )
 
 
@@ -157,7 +167,7 @@ def registered_model(
     context: dg.AssetExecutionContext,
     pipeline: Pipeline,
     dataset: pd.DataFrame,
-    calibrator: tuple[Any, ...],
+    calibrator: Estimators,
     oos_probabilities: pd.DataFrame,
     evaluation: Evaluation,
 ) -> RegisteredVersion:
@@ -167,7 +177,7 @@ def registered_model(
 
         symbol, settings, recipe = partition_symbol(context.partition_key), pipeline.settings(), pipeline.recipe()
         data = load_dataset(dataset, pipeline)
-        version = register(context, pipeline, data, recipe, calibrator[-1], oos_probabilities, evaluation)
+        version = register(context, pipeline, data, recipe, calibrator.production, oos_probabilities, evaluation)
         name = f"{version.model_name} version {version.version}"
         facts = (symbol, recipe.label, settings.data_source, name, evaluation)
         folder = settings.artifacts_dir / "reports" / symbol.slug

@@ -57,7 +57,7 @@ def make_bundle(
         recipe_hash=recipe.hash,
         recipe_document=recipe.to_document(),
         feature_names=names,
-        scorer=LinearScorer.from_estimator(estimator, names).to_document() if linear else None,
+        scorer=LinearScorer.from_estimator(estimator).to_document() if linear else None,
         estimator_skops=None if linear else _dumped(estimator),
         enter_threshold=config.enter_threshold,
         exit_threshold=config.exit_threshold,

@@ -55,7 +55,7 @@ class MlflowRegistry:
                 _log_metrics(client, run_id, record.metrics, record.parameters)
                 client.log_inputs(run_id, datasets=[_dataset_input(record.dataset)])
                 _log_files(client, run_id, record.files)
-                with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+                with _without_chatter(), mlflow.start_run(run_id=run_id, log_system_metrics=False):
                     version = _log_model(record)
             except BaseException:
                 client.set_terminated(run_id, "FAILED")
@@ -66,7 +66,11 @@ class MlflowRegistry:
             return RegisteredVersion(record.model_name, version, run_id, experiment_id)
 
     def log_results(
-        self, version: RegisteredVersion, metrics: Mapping[str, float], tags: Mapping[str, str], files: Mapping[str, bytes]
+        self,
+        version: RegisteredVersion,
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        files: Mapping[str, bytes],
     ) -> None:
         """Add later results (a backtest) to the run that made a version; tags go to run and version alike."""
         with _translated(self._uri):
@@ -206,6 +210,21 @@ def _dataset_input(reference: DatasetReference) -> Any:
         schema=Schema([ColSpec("double", name) for name in reference.feature_names]),
     )
     return DatasetInput(dataset._to_mlflow_entity(), tags=[InputTag("mlflow.data.context", "training")])  # noqa: SLF001
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keep MLflow's notes about new versions off the console."""
+    import mlflow.sklearn  # noqa: F401 - its import switches the notes on again
+    from mlflow.utils.logging_utils import MLFLOW_LOGGING_STREAM, disable_logging, enable_logging
+
+    was_enabled = MLFLOW_LOGGING_STREAM.enabled
+    disable_logging()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            enable_logging()
 
 
 @contextmanager
