@@ -109,7 +109,7 @@ def compute_metrics(
     .. [2] F. A. Sortino, R. van der Meer, "Downside Risk", J. Portfolio Management 17 (1991).
     """
     figures = curve_figures(open_times, equity, initial_cash)
-    years = (open_times[-1] - open_times[0] + BAR_NS) / _YEAR_NS
+    years = elapsed_years(open_times)
     total_return = equity[-1] / initial_cash - 1.0
     cagr = annual_growth(total_return, years)
     pnl = trading.trade_pnl
@@ -168,6 +168,11 @@ def curve_figures(open_times: IntArray, equity: FloatArray, initial_cash: float)
     daily[day] = last / previous_close - 1.0
     longest = max(longest, n_bars - 1 - peak_bar)
     return CurveFigures(total / n_bars, deepest, longest, daily[: day + 1])
+
+
+def elapsed_years(open_times: IntArray) -> float:
+    """Years of 365.25 days from the first open to the last close."""
+    return float((open_times[-1] - open_times[0] + BAR_NS) / _YEAR_NS)
 
 
 def annual_growth(total_return: float, years: float) -> float:

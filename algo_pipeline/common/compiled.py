@@ -17,7 +17,16 @@ def compiled(function: _Function) -> _Function:
     The machine code is cached on disk, so that a later process starts warm. No fast-math: results are those of IEEE
     arithmetic in the order written, equal to the interpreted function's (``.py_func``).
     """
-    dispatcher = njit(cache=True)(function)
+    return _compiled(function, parallel=False)
+
+
+def compiled_parallel(function: _Function) -> _Function:
+    """:func:`compiled`, with its ``numba.prange`` loops spread over the cores."""
+    return _compiled(function, parallel=True)
+
+
+def _compiled(function: _Function, *, parallel: bool) -> _Function:
+    dispatcher = njit(cache=True, parallel=parallel)(function)
     _distrust_cache_of_changed_callees(dispatcher)
     return cast(_Function, dispatcher)
 

@@ -1,0 +1,258 @@
+"""Many configurations over one symbol: each streams through the bars and keeps figures, never a curve.
+
+While nothing is held equity stands still, so the kernel leaps from one entry signal to the next; only bars with a
+holding are marked. Decisions and fills are those of ``backtest.kernel``, by the same functions.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from algo_pipeline.backtest.costs import buy_price, fee_on, sell_price
+from algo_pipeline.backtest.execution import cash_cost, fillable_quantity
+from algo_pipeline.backtest.kernel import KernelRules
+from algo_pipeline.common.compiled import compiled, compiled_parallel
+from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.strategy.position_sizing import cash_per_unit, counts_as_flat, entry_quantity
+from algo_pipeline.strategy.risk import cooldown_has_passed, drawdown_from_peak, kill_switch_trips
+from algo_pipeline.strategy.signal_to_trade import Action, action_for_signal, signal_from_probability
+
+_ENTER = int(Action.ENTER)
+_EXIT = int(Action.EXIT)
+_NEVER = -(2**62)
+
+# Places in the ledger of a run.
+_CASH, _HELD, _ORDER, _LAST_EXIT, _ENTRY_BAR, _BOUGHT, _SPENT, _TRIP_FEES = range(8)
+_FEES, _SLIPPAGE, _TRADED, _NET_SOLD, _N_TRADES, _N_WINS, _GAINS, _LOSSES, _HOLDING_BARS = range(8, 17)
+_LEDGER_SIZE = 17
+
+
+class SweepMarket(NamedTuple):
+    """One symbol's bars, arrays of shape (n_bars,); ``days`` numbers the UTC days that have bars from 0."""
+
+    opens: FloatArray
+    closes: FloatArray
+    probabilities: FloatArray
+    days: IntArray
+
+
+class SweepFigures(NamedTuple):
+    """Raw figures of each configuration, arrays of shape (n_configs,), from which the metrics follow."""
+
+    final_equity: FloatArray
+    mean_equity: FloatArray
+    sharpe: FloatArray
+    sortino: FloatArray
+    max_drawdown: FloatArray
+    max_drawdown_bars: FloatArray
+    n_wins: FloatArray
+    gains: FloatArray
+    losses: FloatArray
+    bars_held: FloatArray
+    traded_notional: FloatArray
+    n_trades: FloatArray
+    holding_bars: FloatArray
+    costs: FloatArray
+    imbalance: FloatArray
+
+
+@compiled_parallel
+def sweep(market: SweepMarket, rules: FloatArray, figures: FloatArray) -> None:
+    """Run every configuration.
+
+    Parameters
+    ----------
+    market : SweepMarket
+        Validated bars and probabilities.
+    rules : ndarray of shape (n_configs, 13)
+        :class:`~algo_pipeline.backtest.kernel.KernelRules` by rows.
+    figures : ndarray of shape (15, n_configs)
+        Filled with :class:`SweepFigures` by rows.
+    """
+    for i in prange(len(rules)):
+        figures[:, i] = _run(market, _rules_of(rules[i]))
+
+
+@compiled
+def _rules_of(row: FloatArray) -> KernelRules:
+    return KernelRules(
+        row[0], row[1], row[2], row[3], row[4], int(row[5]), row[6], row[7], row[8], row[9], row[10], row[11], row[12]
+    )
+
+
+@compiled
+def _run(market: SweepMarket, rules: KernelRules) -> FloatArray:
+    """Figures of one configuration, in the order of :class:`SweepFigures`."""
+    n_bars = len(market.closes)
+    ledger = np.zeros(_LEDGER_SIZE)
+    ledger[_CASH] = rules.initial_cash
+    ledger[_LAST_EXIT] = _NEVER
+    daily = np.zeros(market.days[-1] + 1)
+    peak = trough = last = day_start = rules.initial_cash
+    peak_bar, longest, deepest, total, bars_held, day, killed = -1, 0, 0.0, 0.0, 0, 0, False
+    t = 0
+    while t < n_bars:
+        if ledger[_HELD] == 0.0 and ledger[_ORDER] == 0.0:
+            idle_until = n_bars if killed else _next_entry(t, market.probabilities, rules, ledger[_LAST_EXIT])
+            if idle_until > t:
+                total += last * (idle_until - t)
+                peak_bar, longest = _through_idle(t, idle_until, last >= peak, peak_bar, longest)
+                t = idle_until
+                continue
+        if market.days[t] != day:
+            daily[day] = last / day_start - 1.0
+            day_start = last
+            day = market.days[t]
+        if ledger[_ORDER] != 0.0:
+            _fill(t, market.opens[t], rules, ledger)
+        close = market.closes[t]
+        last = ledger[_CASH] + ledger[_HELD] * close
+        total += last
+        bars_held += last > ledger[_CASH]
+        if last >= peak:
+            longest = max(longest, t - peak_bar) if t - peak_bar > 1 else longest
+            peak = trough = last
+            peak_bar = t
+        elif last < trough:
+            trough = last
+            drawdown = drawdown_from_peak(last, peak)
+            deepest = max(deepest, drawdown)
+            killed = killed or kill_switch_trips(drawdown, rules.max_drawdown)
+        _decide(t, close, market.probabilities[t], last, killed, rules, ledger)
+        t += 1
+    daily[day] = last / day_start - 1.0
+    longest = max(longest, n_bars - 1 - peak_bar)
+    return _figures(ledger, daily, last, total / n_bars, deepest, longest, bars_held, rules)
+
+
+@compiled
+def _next_entry(t: int, probabilities: FloatArray, rules: KernelRules, last_exit: float) -> int:
+    """First bar from t on that may decide an entry, or the number of bars."""
+    start = max(t, int(last_exit) + rules.cooldown_bars) if last_exit >= 0.0 else t
+    for bar in range(start, len(probabilities)):
+        if probabilities[bar] >= rules.enter_threshold:
+            return bar
+    return len(probabilities)
+
+
+@compiled
+def _through_idle(t: int, until: int, at_peak: bool, peak_bar: int, longest: int) -> tuple[int, int]:
+    """Peak and longest drawdown after bars [t, until) at unchanged equity."""
+    if not at_peak:
+        return peak_bar, longest
+    return until - 1, max(longest, t - peak_bar) if t - peak_bar > 1 else longest
+
+
+@compiled
+def _fill(t: int, open_price: float, rules: KernelRules, ledger: FloatArray) -> None:
+    if ledger[_ORDER] < 0.0:
+        _sell(t, open_price, rules, ledger)
+    else:
+        _buy(t, open_price, rules, ledger)
+    ledger[_ORDER] = 0.0
+
+
+@compiled
+def _buy(t: int, open_price: float, rules: KernelRules, ledger: FloatArray) -> None:
+    price = buy_price(open_price, rules.slippage_rate)
+    quantity = fillable_quantity(
+        ledger[_ORDER], ledger[_CASH], price, rules.fee_rate_in_cash, rules.steps_per_unit, rules.min_notional
+    )
+    if quantity <= 0.0:
+        return
+    if ledger[_BOUGHT] == 0.0:
+        ledger[_ENTRY_BAR] = t
+    notional = quantity * price
+    fee = fee_on(notional, rules.fee_rate)
+    ledger[_CASH] -= cash_cost(quantity, price, rules.fee_rate_in_cash)
+    ledger[_HELD] += quantity * (1.0 - rules.fee_rate_in_coin)
+    ledger[_BOUGHT] += quantity
+    ledger[_SPENT] += notional
+    ledger[_TRIP_FEES] += fee
+    ledger[_FEES] += fee
+    ledger[_SLIPPAGE] += quantity * (price - open_price)
+    ledger[_TRADED] += notional
+    ledger[_NET_SOLD] -= notional + fee_on(notional, rules.fee_rate_in_cash)
+
+
+@compiled
+def _sell(t: int, open_price: float, rules: KernelRules, ledger: FloatArray) -> None:
+    price = sell_price(open_price, rules.slippage_rate)
+    quantity = ledger[_HELD]
+    notional = quantity * price
+    fee = fee_on(notional, rules.fee_rate)
+    ledger[_CASH] += notional - fee
+    fees_in_cash = ledger[_TRIP_FEES] + fee - rules.fee_rate_in_coin * ledger[_SPENT]
+    pnl = notional - ledger[_SPENT] - fees_in_cash
+    ledger[_N_TRADES] += 1.0
+    ledger[_N_WINS] += pnl > 0.0
+    ledger[_GAINS] += max(pnl, 0.0)
+    ledger[_LOSSES] += max(-pnl, 0.0)
+    ledger[_HOLDING_BARS] += t - ledger[_ENTRY_BAR]
+    ledger[_FEES] += fee
+    ledger[_SLIPPAGE] += quantity * (open_price - price)
+    ledger[_TRADED] += notional
+    ledger[_NET_SOLD] += notional - fee
+    ledger[_LAST_EXIT] = t
+    ledger[_HELD] = ledger[_BOUGHT] = ledger[_SPENT] = ledger[_TRIP_FEES] = 0.0
+
+
+@compiled
+def _decide(
+    t: int, close: float, probability: float, equity: float, killed: bool, rules: KernelRules, ledger: FloatArray
+) -> None:
+    signal = signal_from_probability(probability, rules.enter_threshold, rules.exit_threshold)
+    is_flat = counts_as_flat(ledger[_HELD], close, rules.min_notional)
+    rested = cooldown_has_passed(t - int(ledger[_LAST_EXIT]), rules.cooldown_bars)
+    action = action_for_signal(signal, is_flat, rested, killed)
+    if action == _EXIT:
+        ledger[_ORDER] = -ledger[_HELD]
+    elif action == _ENTER:
+        affordable = math.inf
+        if not math.isnan(rules.buffer_rate):
+            unit = cash_per_unit(close, rules.slippage_rate, rules.fee_rate_in_cash, rules.buffer_rate)
+            affordable = ledger[_CASH] / unit
+        ledger[_ORDER] = entry_quantity(
+            equity, close, ledger[_HELD], rules.fraction, affordable, rules.steps_per_unit, rules.min_notional
+        )
+
+
+@compiled
+def _figures(
+    ledger: FloatArray,
+    daily: FloatArray,
+    equity: float,
+    mean_equity: float,
+    deepest: float,
+    longest: int,
+    bars_held: int,
+    rules: KernelRules,
+) -> FloatArray:
+    n_days = len(daily)
+    mean = daily.mean()
+    deviation = math.sqrt(((daily - mean) ** 2).sum() / (n_days - 1)) if n_days > 1 else 0.0
+    downside = math.sqrt((np.minimum(daily, 0.0) ** 2).mean()) if n_days > 1 else 0.0
+    balance = rules.initial_cash + ledger[_NET_SOLD] + (equity - ledger[_CASH])
+    return np.array(
+        [
+            equity,
+            mean_equity,
+            math.sqrt(365.0) * mean / deviation if deviation > 0.0 else math.nan,
+            math.sqrt(365.0) * mean / downside if downside > 0.0 else math.nan,
+            deepest,
+            longest,
+            ledger[_N_WINS],
+            ledger[_GAINS],
+            ledger[_LOSSES],
+            bars_held,
+            ledger[_TRADED],
+            ledger[_N_TRADES],
+            ledger[_HOLDING_BARS],
+            ledger[_FEES] + ledger[_SLIPPAGE],
+            (balance - equity) / max(rules.initial_cash, equity),
+        ]
+    )
