@@ -30,7 +30,7 @@ def research(source: str | None, path: Path | None, symbols: tuple[str, ...], un
       algo-pipeline research --symbol BTC/USD --symbol ETH/USD --until 2024-01-01
 
     Running it again fetches only what is new. Look at the results with `make ui`.
-    """
+    """  # noqa: D301 - click reads the escape
     start = time.perf_counter()
     if path is not None and source is None:
         source = "file"

@@ -112,7 +112,7 @@ def _environment(settings: Settings) -> Mapping[str, str]:
 def _started(service: Service, logs: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     with _log_path(service, logs).open("ab") as log:
         # A session of its own: Ctrl-C reaches the command alone, which then stops its children in order.
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own commands
             service.command,
             stdout=log,
             stderr=log,

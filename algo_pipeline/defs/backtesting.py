@@ -78,7 +78,7 @@ def _accounting(inputs: ReportInputs) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=_IDENTITY,
         passed=worst <= _IDENTITY_TOLERANCE,
-        description=f"Largest error over {len(inputs.bars):,} bars and {len(errors)} backtests: {worst:.1e} of start cash.",
+        description=f"Largest error over {len(inputs.bars):,} bars, {len(errors)} runs: {worst:.1e} of start cash.",
         metadata={f"error_{kind}": error for kind, error in errors.items()},
     )
 

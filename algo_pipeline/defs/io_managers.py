@@ -57,11 +57,11 @@ class _AtomicIOManager(dg.UPathIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
         """Write ``obj`` atomically."""
-        self._write(Path(path), obj)
+        self._write(Path(str(path)), obj)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
         """Read and verify; the consumer's annotation says what a document is read as."""
-        return self._read(Path(path), context.dagster_type.typing_type)
+        return self._read(Path(str(path)), context.dagster_type.typing_type)
 
     def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, dg.MetadataValue]:
         """Row count and size of a frame."""

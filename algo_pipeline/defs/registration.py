@@ -43,7 +43,7 @@ def feature_importance(dataset: Dataset, recipe: Recipe, estimator: CalibratedCl
     # The rows after the base part: what a permuted feature costs is asked on rows the model was not fitted on.
     tail = slice(-min(len(dataset) // 5, 4_000), None)
     weights = make_model(recipe.model_kind).feature_weights(
-        estimator.model, dataset.matrix()[tail], dataset.outcomes()[tail]
+        estimator.model, dataset.matrix()[tail], dataset.target.to_numpy(dtype="float64")[tail]
     )
     return pd.Series(weights, index=dataset.features.columns, name="weight")
 

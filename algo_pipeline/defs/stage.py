@@ -55,7 +55,7 @@ def picture(png: bytes, title: str) -> dg.MetadataValue:
 
 def table(frame: pd.DataFrame, decimals: int = 4) -> dg.MetadataValue:
     """A small frame as a Markdown table."""
-    header = [str(frame.index.name or ""), *map(str, frame.columns)]
+    header = ["" if frame.index.name is None else str(frame.index.name), *map(str, frame.columns)]
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     for label, row in zip(frame.index, frame.itertuples(index=False), strict=True):
         cells = [f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell) for cell in row]

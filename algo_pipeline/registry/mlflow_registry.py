@@ -219,12 +219,12 @@ def _without_chatter() -> Iterator[None]:
     from mlflow.utils.logging_utils import MLFLOW_LOGGING_STREAM, disable_logging, enable_logging
 
     was_enabled = MLFLOW_LOGGING_STREAM.enabled
-    disable_logging()
+    disable_logging()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         if was_enabled:
-            enable_logging()
+            enable_logging()  # type: ignore[no-untyped-call]
 
 
 @contextmanager
