@@ -1,35 +1,49 @@
-"""Models and calibrators by name; a new one is one class and one line here."""
+"""Models and calibrators by name; a new one is one class and one line here.
+
+Knowing the names costs nothing: scikit-learn is imported when something is made.
+"""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from algo_pipeline.common.errors import ConfigValueError
-from algo_pipeline.interfaces.model import ModelInterface
-from algo_pipeline.models.boosting import GradientBoosting
-from algo_pipeline.models.calibration import IsotonicCalibrator, PlattCalibrator
-from algo_pipeline.models.sklearn_baseline import LogisticBaseline
 
-_MODELS: dict[str, type[ModelInterface]] = {"logistic": LogisticBaseline, "boosting": GradientBoosting}
-_CALIBRATORS: dict[str, type[PlattCalibrator | IsotonicCalibrator]] = {
-    "platt": PlattCalibrator,
-    "isotonic": IsotonicCalibrator,
-}
+if TYPE_CHECKING:
+    from algo_pipeline.interfaces.model import ModelInterface
+    from algo_pipeline.models.calibration import IsotonicCalibrator, PlattCalibrator
 
-MODEL_KINDS = tuple(_MODELS)
-CALIBRATOR_KINDS = tuple(_CALIBRATORS)
+MODEL_KINDS = ("logistic", "boosting")
+CALIBRATOR_KINDS = ("platt", "isotonic")
 
 
 def make_model(kind: str) -> ModelInterface:
     """The model of that kind; ConfigValueError with the nearest name if there is none."""
-    _require_known(kind, "model", MODEL_KINDS)
-    return _MODELS[kind]()
+    require_model_kind(kind)
+    from algo_pipeline.models.boosting import GradientBoosting
+    from algo_pipeline.models.sklearn_baseline import LogisticBaseline
+
+    models: dict[str, type[ModelInterface]] = {"logistic": LogisticBaseline, "boosting": GradientBoosting}
+    return models[kind]()
 
 
 def make_calibrator(kind: str) -> PlattCalibrator | IsotonicCalibrator:
     """An unfitted calibrator of that kind; ConfigValueError with the nearest name if there is none."""
+    require_calibrator_kind(kind)
+    from algo_pipeline.models.calibration import IsotonicCalibrator, PlattCalibrator
+
+    return PlattCalibrator() if kind == "platt" else IsotonicCalibrator()
+
+
+def require_model_kind(kind: str) -> None:
+    """Raise ConfigValueError, naming the nearest kind, unless there is such a model."""
+    _require_known(kind, "model", MODEL_KINDS)
+
+
+def require_calibrator_kind(kind: str) -> None:
+    """Raise ConfigValueError, naming the nearest kind, unless there is such a calibrator."""
     _require_known(kind, "calibrator", CALIBRATOR_KINDS)
-    return _CALIBRATORS[kind]()
 
 
 def _require_known(kind: str, what: str, known: tuple[str, ...]) -> None:

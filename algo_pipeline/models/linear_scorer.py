@@ -97,7 +97,7 @@ class LinearScorer:
         X : ndarray of shape (n, n_features)
             Any memory layout. A row with a NaN gives NaN.
         """
-        rows = np.ascontiguousarray(X, dtype=np.float64)
+        rows = np.asarray(X, dtype=np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self.weights):
             raise ConfigValueError(f"X must have shape (n, {len(self.weights)}); it was {rows.shape}.")
         terms = (rows - np.array(self.mean)) / np.array(self.scale) * np.array(self.weights)

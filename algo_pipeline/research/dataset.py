@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,10 @@ from algo_pipeline.common.schemas import INDEX_NAME, require_columns
 from algo_pipeline.common.storage import frame_hash, json_hash
 from algo_pipeline.common.time import BAR
 from algo_pipeline.common.types import FloatArray, IntArray
-from algo_pipeline.data.features import FEATURE_NAMES, MAX_WARMUP_BARS
-from algo_pipeline.data.labels import LABELS, LabelKind, LabelSpec
+from algo_pipeline.data.feature_registry import FEATURE_NAMES, MAX_WARMUP_BARS
+
+if TYPE_CHECKING:
+    from algo_pipeline.data.labels import LabelSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,8 @@ class Dataset:
 
         A return or direction at row t reads the open of bar t + 1 + h, a triple barrier the bars up to t + h.
         """
+        from algo_pipeline.data.labels import LabelKind
+
         last_read = self.label.horizon_bars + (0 if self.label.kind is LabelKind.TRIPLE_BARRIER else 1)
         return self.last_bar + (last_read + 1) * BAR
 
@@ -148,6 +153,8 @@ def _content_hash(features: pd.DataFrame, target: pd.Series[float], label: Label
 
 def _require_binary(label: LabelSpec) -> None:
     if not label.is_binary:
+        from algo_pipeline.data.labels import LABELS
+
         binary = ", ".join(spec.name for spec in LABELS if spec.is_binary)
         raise ConfigValueError(
             f"A classifier needs a label of zeros and ones; {label.name} is not binary.", f"Choose one of {binary}."

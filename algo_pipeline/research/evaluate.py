@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import DataValidationError, InsufficientHistoryError
 from algo_pipeline.common.types import FloatArray
-from algo_pipeline.research.scoring import SCORE_NAMES, Forecasts, ScoreTable, bootstrap_scores, score
 from algo_pipeline.research.statistics import (
     LEVEL,
     N_RESAMPLES,
@@ -19,6 +19,9 @@ from algo_pipeline.research.statistics import (
     mean_block_bars,
     percentile_interval,
 )
+
+if TYPE_CHECKING:
+    from algo_pipeline.research.scoring import Forecasts, ScoreTable
 
 __all__ = ["Evaluation", "Interval", "ReliabilityBin", "RocCurve", "Score", "evaluate"]
 
@@ -145,6 +148,8 @@ def evaluate(oos: pd.DataFrame, n_resamples: int = N_RESAMPLES, seed: int = SEED
     InsufficientHistoryError
         If there is no row.
     """
+    from algo_pipeline.research.scoring import bootstrap_scores, score
+
     _require_valid(oos)
     forecasts = _forecasts(oos)
     overall = score(forecasts)
@@ -174,16 +179,18 @@ def calibration_interval(overall: ScoreTable, resampled: ScoreTable, n: int) -> 
 
 
 def _forecasts(oos: pd.DataFrame) -> Forecasts:
+    from algo_pipeline.research.scoring import Forecasts
+
     probability, outcome, base_rate = (oos[name].to_numpy(dtype=np.float64) for name in _USED_COLUMNS[:3])
     return Forecasts.of(probability, outcome, base_rate)
 
 
 def _to_score(table: ScoreTable, n: int) -> Score:
-    return Score(n=n, **{name: float(table.scores[name][0]) for name in SCORE_NAMES})
+    return Score(n=n, **{name: float(values[0]) for name, values in table.scores.items()})
 
 
 def _intervals(overall: ScoreTable, resampled: ScoreTable, n: int) -> dict[str, Interval]:
-    intervals = {name: _interval(resampled.scores[name]) for name in SCORE_NAMES if name != "base_rate"}
+    intervals = {name: _interval(values) for name, values in resampled.scores.items() if name != "base_rate"}
     return {**intervals, "ece": calibration_interval(overall, resampled, n)}
 
 

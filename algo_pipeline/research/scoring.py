@@ -9,10 +9,10 @@ import numpy as np
 
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.types import BoolArray, FloatArray, IntArray
-from algo_pipeline.research.statistics import draw_blocks, log_losses
+from algo_pipeline.research.resampling import draw_blocks
+from algo_pipeline.research.statistics import log_losses
 
 N_BINS = 10
-SCORE_NAMES = ("auc", "log_loss", "log_loss_skill", "brier", "brier_skill", "ece", "base_rate", "observed_rate")
 _LOSS, _BASE_LOSS, _BRIER, _BASE_BRIER, _BASE_RATE, _OUTCOME = range(6)
 
 
@@ -72,7 +72,7 @@ class ScoreTable:
     Attributes
     ----------
     scores : dict of str to ndarray of shape (r,)
-        By the names of :data:`SCORE_NAMES`; the AUC is NaN where a sample holds only one outcome, a skill NaN where
+        By the field names of :class:`~algo_pipeline.research.evaluate.Score`; the AUC is NaN where a sample holds only one outcome, a skill NaN where
         the base rate's loss is zero.
     bin_rows, bin_probability, bin_outcome : ndarray of shape (r, b)
         Per bin: number of rows, sum of probabilities, sum of outcomes.

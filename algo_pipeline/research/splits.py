@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from algo_pipeline.common.errors import ConfigValueError, InsufficientHistoryError
 from algo_pipeline.common.time import BAR
-from algo_pipeline.data.labels import LabelSpec, label_spec
+
+if TYPE_CHECKING:
+    from algo_pipeline.data.labels import LabelSpec
 
 MIN_BASE_ROWS = 500
 MIN_CALIBRATION_ROWS = 100
@@ -115,6 +117,8 @@ class SplitPlan:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> SplitPlan:
         """Read what :meth:`to_json` wrote."""
+        from algo_pipeline.data.labels import label_spec
+
         return cls(
             folds=tuple(_fold_from(item) for item in document["folds"]),
             production=_fold_from(document["production"]),

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.errors import ConfigValueError, InsufficientHistoryError
-from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.common.types import FloatArray
 
 LEVEL = 0.95
 N_RESAMPLES = 1000
@@ -91,12 +90,14 @@ def bootstrap_means(
     ----------
     D. N. Politis, J. P. Romano, "The stationary bootstrap", JASA 89 (1994).
     """
+    from algo_pipeline.research.resampling import resampled_means
+
     block = mean_block or mean_block_bars(len(values))
     rng = np.random.default_rng(seed)
     # Centred, so that the differences of running sums lose no digits to a large mean.
     centre = float(np.mean(values))
     sums = np.concatenate([[0.0], np.cumsum(values - centre)])
-    return np.asarray(centre + _resampled_means(rng, sums, block, n_resamples))
+    return np.asarray(centre + resampled_means(rng, sums, block, n_resamples))
 
 
 def mean_interval(values: FloatArray, level: float = LEVEL, seed: int = SEED) -> Interval:
@@ -148,39 +149,6 @@ def compare_log_loss(candidate_oos: pd.DataFrame, reference_oos: pd.DataFrame, s
 def compare_with_base_rate(oos: pd.DataFrame, seed: int = SEED) -> PairedComparison:
     """Compare a forecast with the base rate of each fold's train part (column ``base_rate``)."""
     return compare_log_loss(oos, oos.assign(probability=oos["base_rate"]), seed)
-
-
-@compiled
-def draw_blocks(rng: np.random.Generator, mean_block: int, starts: IntArray, lengths: IntArray) -> int:
-    """Fill ``starts`` and ``lengths``, both of shape (n,), with one resample's circular blocks; return their number.
-
-    Block lengths are geometric with the given mean, starts uniform; the last block is cut so that lengths sum to n.
-    """
-    n = len(starts)
-    filled, count = 0, 0
-    while filled < n:
-        starts[count] = rng.integers(0, n)
-        lengths[count] = min(rng.geometric(1.0 / mean_block), n - filled)
-        filled += lengths[count]
-        count += 1
-    return count
-
-
-@compiled
-def _resampled_means(rng: np.random.Generator, sums: FloatArray, mean_block: int, n_resamples: int) -> FloatArray:
-    n = len(sums) - 1
-    starts, lengths = np.empty(n, np.int64), np.empty(n, np.int64)
-    means = np.empty(n_resamples)
-    for resample in range(n_resamples):
-        total = 0.0
-        for block in range(draw_blocks(rng, mean_block, starts, lengths)):
-            start, stop = starts[block], starts[block] + lengths[block]
-            if stop <= n:
-                total += sums[stop] - sums[start]
-            else:
-                total += sums[n] - sums[start] + sums[stop - n]
-        means[resample] = total / n
-    return means
 
 
 def _require_same_rows(candidate: pd.DataFrame, reference: pd.DataFrame) -> None:

@@ -2,77 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import ConfigValueError, DataValidationError
-from algo_pipeline.common.storage import json_hash
 from algo_pipeline.common.types import FloatArray, IntArray
-from algo_pipeline.data.features import FEATURE_NAMES
-from algo_pipeline.data.labels import LabelSpec, label_spec
-from algo_pipeline.models.calibration import CalibratedClassifier
 from algo_pipeline.models.catalog import make_calibrator, make_model
 from algo_pipeline.models.linear_scorer import LinearScorer, is_linear
 from algo_pipeline.models.threads import single_threaded
 from algo_pipeline.research.dataset import Dataset
-from algo_pipeline.research.splits import Fold, SplitPlan, SplitRule
+from algo_pipeline.research.recipe import Recipe
+from algo_pipeline.research.splits import Fold, SplitPlan
+
+if TYPE_CHECKING:
+    from algo_pipeline.models.calibration import CalibratedClassifier
+
+__all__ = ["OOS_COLUMNS", "Recipe", "fit_calibrators", "fit_models", "predict", "stitch_probabilities"]
 
 OOS_COLUMNS = ("probability", "outcome", "base_rate", "fold")
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that defines a model but its data span.
-
-    Parameters
-    ----------
-    model_kind : str
-        A name of :data:`~algo_pipeline.models.catalog.MODEL_KINDS`.
-    calibrator : str
-        A name of :data:`~algo_pipeline.models.catalog.CALIBRATOR_KINDS`.
-    label : str
-        A binary label.
-    split : SplitRule
-        How rows are cut into folds.
-    """
-
-    model_kind: str = "logistic"
-    calibrator: str = "platt"
-    label: str = "direction_1h"
-    split: SplitRule = field(default_factory=SplitRule)
-
-    def __post_init__(self) -> None:
-        make_model(self.model_kind)
-        make_calibrator(self.calibrator)
-        label_spec(self.label)
-
-    @property
-    def label_spec(self) -> LabelSpec:
-        """The label's definition."""
-        return label_spec(self.label)
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of :meth:`to_document`: two recipes are the same exactly if their hashes are."""
-        return json_hash(self.to_document())
-
-    def describe(self) -> str:
-        """Model and calibrator, for example ``logistic+platt``."""
-        return f"{self.model_kind}+{self.calibrator}"
-
-    def to_document(self) -> dict[str, Any]:
-        """Plain JSON of features, label, model, calibrator and split rule."""
-        spec = self.label_spec
-        return {
-            "features": list(FEATURE_NAMES),
-            "label": {"name": spec.name, "horizon_bars": spec.horizon_bars, "kind": spec.kind.value},
-            "model": {"kind": self.model_kind, "parameters": dict(make_model(self.model_kind).parameters)},
-            "calibrator": self.calibrator,
-            "split": asdict(self.split),
-        }
 
 
 def fit_models(dataset: Dataset, plan: SplitPlan, recipe: Recipe) -> tuple[Any, ...]:
@@ -115,6 +64,8 @@ def fit_calibrators(
     ConfigValueError
         If dataset, plan, recipe and models do not belong together.
     """
+    from algo_pipeline.models.calibration import CalibratedClassifier
+
     _require_matching(dataset, plan, recipe)
     _require_one_per_fold(models, plan)
     y = dataset.outcomes()

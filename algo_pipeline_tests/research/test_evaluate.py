@@ -11,8 +11,8 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve
 
 from algo_pipeline.common.errors import DataValidationError, InsufficientHistoryError
 from algo_pipeline.research.evaluate import evaluate
+from algo_pipeline.research.resampling import draw_blocks
 from algo_pipeline.research.scoring import Forecasts, bootstrap_scores, score
-from algo_pipeline.research.statistics import draw_blocks
 from algo_pipeline_tests.research.samples import calibrated_forecasts, forecast_frame
 
 

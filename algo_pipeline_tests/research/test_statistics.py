@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 
 from algo_pipeline.common.errors import ConfigValueError, InsufficientHistoryError
+from algo_pipeline.research.resampling import draw_blocks
 from algo_pipeline.research.statistics import (
     bootstrap_means,
     compare_log_loss,
     compare_with_base_rate,
-    draw_blocks,
     log_losses,
     mean_block_bars,
     mean_interval,

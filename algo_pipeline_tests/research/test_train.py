@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -217,3 +219,13 @@ def test_a_recipe_of_unknown_parts_is_refused(change: dict[str, str]) -> None:
 
 def test_the_train_part_spans_base_purge_and_calibrator() -> None:
     assert Fold(slice(3, 10), slice(12, 20), slice(22, 30)).train == slice(3, 20)
+
+
+@pytest.mark.parametrize("module", ["train", "evaluate", "promotion", "splits", "dataset"])
+def test_importing_what_the_code_location_names_loads_no_heavy_package(module: str) -> None:
+    code = (
+        f"import sys, algo_pipeline.research.{module};"
+        "print([name for name in ('sklearn', 'skops', 'scipy', 'numba', 'talib') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
