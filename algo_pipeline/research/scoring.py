@@ -72,8 +72,8 @@ class ScoreTable:
     Attributes
     ----------
     scores : dict of str to ndarray of shape (r,)
-        By the field names of :class:`~algo_pipeline.research.evaluate.Score`; the AUC is NaN where a sample holds only one outcome, a skill NaN where
-        the base rate's loss is zero.
+        By the field names of :class:`~algo_pipeline.research.evaluate.Score`; the AUC is NaN where a sample holds only
+        one outcome, a skill NaN where the base rate's loss is zero.
     bin_rows, bin_probability, bin_outcome : ndarray of shape (r, b)
         Per bin: number of rows, sum of probabilities, sum of outcomes.
     """

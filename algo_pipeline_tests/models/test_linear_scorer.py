@@ -81,7 +81,8 @@ def test_slices_strides_and_memory_order_change_no_bit(
 ) -> None:
     scorer = LinearScorer.from_estimator(_FITTED[calibrator])
     rows = np.array(_ROWS[:n], order=order)  # type: ignore[call-overload]
-    together = scorer.predict_proba(rows)
+    together = scorer.predict_proba(np.ascontiguousarray(rows))
+    assert scorer.predict_proba(rows).tobytes() == together.tobytes()
     part = scorer.predict_proba(rows[start::step])
     assert part.tobytes() == together[start::step].tobytes()
 
