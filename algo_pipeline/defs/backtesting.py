@@ -1,7 +1,5 @@
 """The backtest of the out-of-sample probabilities and its report."""
 
-import dataclasses
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,6 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from algo_pipeline.backtest.engine import run_backtest
 from algo_pipeline.backtest.identity import identity_error
 from algo_pipeline.backtest.plots import equity_and_drawdown, price_with_trades
 from algo_pipeline.backtest.report import (
@@ -20,9 +17,9 @@ from algo_pipeline.backtest.report import (
     report_document,
     trades_csv,
 )
+from algo_pipeline.backtest.variants import run_variants
 from algo_pipeline.backtest.verdict import verdict_sentence
 from algo_pipeline.common.storage import to_json, write_text
-from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.ingest import find_gaps
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
@@ -31,7 +28,6 @@ from algo_pipeline.defs.stage import picture, stage, table
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation
 
-_NO_KILL_SWITCH = 1e9
 _IDENTITY_TOLERANCE = 1e-9
 _IDENTITY = "cash_holdings_and_fees_add_up_to_equity"
 
@@ -67,7 +63,7 @@ def backtest_report(
         inputs = _inputs(symbol, pipeline, raw_ohlcv, oos_probabilities, evaluation, registered_model)
         folder = pipeline.settings().artifacts_dir / "backtest" / symbol.slug
         files = _write_report(inputs, folder)
-        pipeline.registry().log_results(registered_model, _run_metrics(inputs), {"verdict": inputs.verdict}, files)
+        pipeline.registry().log_results(registered_model, {}, {"verdict": inputs.verdict}, files)
         yield dg.Output(inputs.strategy.curve, metadata=_metadata(inputs, folder))
         yield _accounting(inputs)
 
@@ -92,11 +88,8 @@ def _inputs(
     version: RegisteredVersion,
 ) -> ReportInputs:
     settings, recipe, config = pipeline.settings(), pipeline.recipe(), pipeline.settings().backtest_config()
-    window = bars.loc[oos.index[0] : oos.index[-1]]
-    strategy = run_backtest(window, oos["probability"], without_kill_switch(config))
-    free = dataclasses.replace(without_kill_switch(config), fee_bps=0.0, slippage_bps=0.0)
-    at_zero_cost = run_backtest(window, oos["probability"], free)
-    gaps = find_gaps(window)
+    runs = run_variants(bars, oos["probability"], config)
+    gaps = find_gaps(runs.bars)
     missing = sum(gap.n_bars for gap in gaps)
     return ReportInputs(
         symbol=symbol,
@@ -105,21 +98,16 @@ def _inputs(
         recipe=recipe.describe(),
         recipe_hash=recipe.hash,
         model_version=f"{version.model_name} version {version.version}",
-        bars=window,
+        bars=runs.bars,
         oos=oos,
         evaluation=evaluation,
         config=config,
-        strategy=strategy,
-        deployed=run_backtest(window, oos["probability"], config),
-        at_zero_cost=at_zero_cost,
-        verdict=verdict_sentence(evaluation, strategy, at_zero_cost),
+        strategy=runs.strategy,
+        deployed=runs.deployed,
+        at_zero_cost=runs.at_zero_cost,
+        verdict=verdict_sentence(evaluation, runs.strategy, runs.at_zero_cost),
         notes=(f"{missing} hours are missing from the bars, in {len(gaps)} gaps.",) if gaps else (),
     )
-
-
-def without_kill_switch(config: BacktestConfig) -> BacktestConfig:
-    """The same rules with a drawdown limit that a long-only account can't reach."""
-    return dataclasses.replace(config, max_drawdown=_NO_KILL_SWITCH)
 
 
 def _write_report(inputs: ReportInputs, folder: Path) -> dict[str, bytes]:
@@ -133,15 +121,6 @@ def _write_report(inputs: ReportInputs, folder: Path) -> dict[str, bytes]:
     for name, text in texts.items():
         write_text(folder / name, text)
     return {f"backtest/{name}": text.encode() for name, text in texts.items()}
-
-
-def _run_metrics(inputs: ReportInputs) -> dict[str, float]:
-    return {
-        f"{kind}_{name}": value
-        for kind, result in inputs.backtests.items()
-        for name, value in result.metrics.items()
-        if math.isfinite(value)
-    }
 
 
 def _metadata(inputs: ReportInputs, folder: Path) -> dict[str, Any]:

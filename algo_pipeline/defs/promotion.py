@@ -52,6 +52,7 @@ def challenger(
     dataset: pd.DataFrame,
     splits: SplitPlan,
     oos_probabilities: pd.DataFrame,
+    raw_ohlcv: pd.DataFrame,
 ) -> pd.DataFrame:
     """Train, evaluate and register the challenger; its value is its out-of-sample probabilities."""
     with stage(context):
@@ -63,7 +64,7 @@ def challenger(
         calibrated = fit_calibrators(data, splits, recipe, fit_models(data, splits, recipe))
         oos = stitch_probabilities(data, splits, calibrated)
         scores = evaluate(oos)
-        version = register(context, pipeline, data, recipe, calibrated[-1], oos, scores)
+        version = register(context, pipeline, data, recipe, calibrated[-1], oos, scores, raw_ohlcv)
         pipeline.registry().set_alias(version.model_name, CHALLENGER, version.version)
         paired = compare_log_loss(oos, oos_probabilities)
         context.add_output_metadata(

@@ -1,28 +1,35 @@
 """Logging a training in MLflow, for the traded model and its challenger alike."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
+import numpy as np
 import pandas as pd
 
+from algo_pipeline.backtest.variants import run_variants
 from algo_pipeline.defs.partitions import partition_symbol
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.models.calibration import CalibratedClassifier
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.registry.training_record import Training, training_record
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.evaluate import Evaluation
-from algo_pipeline.research.train import Recipe
+
+if TYPE_CHECKING:
+    from algo_pipeline.models.calibration import CalibratedClassifier
+    from algo_pipeline.research.train import Recipe
 
 
 def register(
     context: dg.AssetExecutionContext,
     pipeline: Pipeline,
     dataset: Dataset,
-    recipe: Recipe,
-    estimator: CalibratedClassifier,
+    recipe: "Recipe",
+    estimator: "CalibratedClassifier",
     oos: pd.DataFrame,
     evaluation: Evaluation,
+    bars: pd.DataFrame,
 ) -> RegisteredVersion:
-    """Log the run, register the estimator, and show both in the asset's metadata."""
+    """Log the run with scores and backtest metrics, register the estimator, and show both in the asset's metadata."""
     from algo_pipeline.models.calibration import TRUSTED_TYPES
 
     symbol, source = partition_symbol(context.partition_key), pipeline.settings().data_source
@@ -32,18 +39,20 @@ def register(
     plots = _plots(training)
     record = training_record(training, plots, {"dagster_run_id": context.run_id}, TRUSTED_TYPES)
     version = pipeline.registry().log_training(record)
+    backtests = run_variants(bars, oos["probability"], pipeline.settings().backtest_config())
+    pipeline.registry().log_results(version, backtests.metric_values(), {}, {})
     context.add_output_metadata(_metadata(version, pipeline, plots))
     return version
 
 
-def feature_importance(dataset: Dataset, recipe: Recipe, estimator: CalibratedClassifier) -> "pd.Series[float]":
+def feature_importance(dataset: Dataset, recipe: "Recipe", estimator: "CalibratedClassifier") -> "pd.Series[float]":
     """How much each feature counts in the production model."""
     from algo_pipeline.models.catalog import make_model
 
     # The rows after the base part: what a permuted feature costs is asked on rows the model was not fitted on.
     tail = slice(-min(len(dataset) // 5, 4_000), None)
     weights = make_model(recipe.model_kind).feature_weights(
-        estimator.model, dataset.matrix()[tail], dataset.target.to_numpy(dtype="float64")[tail]
+        estimator.model, dataset.matrix()[tail], np.asarray(dataset.target, dtype=np.float64)[tail]
     )
     return pd.Series(weights, index=dataset.features.columns, name="weight")
 

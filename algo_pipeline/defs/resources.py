@@ -1,5 +1,8 @@
 """The one resource of the research graph: settings, and the adapters made from them when a run needs them."""
 
+import dataclasses
+from typing import TYPE_CHECKING
+
 import dagster as dg
 import pandas as pd
 
@@ -11,11 +14,12 @@ from algo_pipeline.interfaces.market_data import MarketDataSource
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.ledger import PromotionLedger
 from algo_pipeline.registry.mlflow_registry import MlflowRegistry
-from algo_pipeline.research.splits import SplitRule
-from algo_pipeline.research.train import Recipe
 from algo_pipeline.sources.catalog import SourceOptions, make_price_check, make_source
 from algo_pipeline.sources.coingecko import CoinGeckoPrices
 from algo_pipeline.sources.store import BarStore
+
+if TYPE_CHECKING:
+    from algo_pipeline.research.train import Recipe
 
 
 class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -82,17 +86,19 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         bars = stored.bars
         return bars[(bars.index >= self.history_start()) & (bars.index + pd.Timedelta(hours=1) <= self.history_end())]
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> "Recipe":
         """What is trained and traded."""
+        from algo_pipeline.research.splits import SplitRule
+        from algo_pipeline.research.train import Recipe
+
         settings = self.settings()
         rule = SplitRule(n_folds=settings.n_folds, window_rows=settings.rolling_window_bars)
         return Recipe(settings.model, settings.calibrator, settings.label, rule)
 
-    def challenger_recipe(self) -> Recipe:
+    def challenger_recipe(self) -> "Recipe":
         """The same with the other kind of model."""
         other = "boosting" if self.settings().model == "logistic" else "logistic"
-        recipe = self.recipe()
-        return Recipe(other, recipe.calibrator, recipe.label, recipe.split)
+        return dataclasses.replace(self.recipe(), model_kind=other)
 
     def registry(self) -> MlflowRegistry:
         """Experiments and registered models."""

@@ -170,6 +170,7 @@ def registered_model(
     calibrator: Estimators,
     oos_probabilities: pd.DataFrame,
     evaluation: Evaluation,
+    raw_ohlcv: pd.DataFrame,
 ) -> RegisteredVersion:
     """Log the training run and register the production model."""
     with stage(context):
@@ -177,7 +178,9 @@ def registered_model(
 
         symbol, settings, recipe = partition_symbol(context.partition_key), pipeline.settings(), pipeline.recipe()
         data = load_dataset(dataset, pipeline)
-        version = register(context, pipeline, data, recipe, calibrator.production, oos_probabilities, evaluation)
+        version = register(
+            context, pipeline, data, recipe, calibrator.production, oos_probabilities, evaluation, raw_ohlcv
+        )
         name = f"{version.model_name} version {version.version}"
         facts = (symbol, recipe.label, settings.data_source, name, evaluation)
         folder = settings.artifacts_dir / "reports" / symbol.slug

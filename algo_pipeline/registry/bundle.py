@@ -74,18 +74,24 @@ class ChampionBundle:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ChampionBundle:
-        """Inverse of :meth:`to_document`; raises CorruptFileError for another format version or missing fields."""
-        fields = dict(document)
+        """Inverse of :meth:`to_document`.
+
+        Raises
+        ------
+        CorruptFileError
+            For another format version, missing or unknown fields, or a value that no bundle has.
+        """
+        fields = dict(document) if isinstance(document, Mapping) else {}
         version = fields.pop("format_version", None)
         if version != FORMAT_VERSION or set(fields) != set(cls.__dataclass_fields__):
-            raise CorruptFileError(
-                f"The champion bundle has format version {version}; this program reads {FORMAT_VERSION}.",
-                "Run the research again to deploy a new bundle.",
-            )
-        encoded = fields["estimator_skops"]
-        fields["estimator_skops"] = base64.b64decode(encoded) if encoded else None
-        fields["feature_names"] = tuple(fields["feature_names"])
-        fields["trading"] = Trading(fields["trading"])
+            raise _corrupt(f"has format version {version} or other fields; this program reads {FORMAT_VERSION}")
+        try:
+            encoded = fields["estimator_skops"]
+            fields["estimator_skops"] = base64.b64decode(encoded, validate=True) if encoded else None
+            fields["feature_names"] = tuple(fields["feature_names"])
+            fields["trading"] = Trading(fields["trading"])
+        except (ValueError, TypeError) as error:
+            raise _corrupt(f"holds a value that no bundle has: {error}") from error
         return cls(**fields)
 
     @property
@@ -120,3 +126,7 @@ class BundleStore:
         """
         path = self.path(symbol)
         return ChampionBundle.from_document(read_checked_json(path)) if path.exists() else None
+
+
+def _corrupt(what: str) -> CorruptFileError:
+    return CorruptFileError(f"The champion bundle {what}.", "Run the research again to deploy a new bundle.")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 _SQLITE = "sqlite:///"
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _REQUIREMENTS = ("scikit-learn", "skops", "numpy", "pandas", "scipy")
 
 
@@ -137,7 +138,7 @@ class MlflowRegistry:
             # An experiment made over HTTP would get a proxied location that direct SQLite clients can't use.
             folder = Path(self._uri.removeprefix(_SQLITE)).parent / "artifacts" / name.rpartition("/")[2]
             location = folder.absolute().as_uri()
-        return str(client.create_experiment(name, artifact_location=location))
+        return str(client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS))
 
 
 def _log_metrics(

@@ -93,7 +93,9 @@ def training_record(
 
 def metric_values(evaluation: Evaluation) -> dict[str, float]:
     """Pooled scores and the bounds of their intervals, by names that sort together in the compare view."""
-    values = {f"oos_{name}": float(getattr(evaluation.oos, name)) for name in SCORE_FIELDS}
+    # The compare view opens with the first metric it was given.
+    names = sorted(SCORE_FIELDS, key=lambda name: (name != "log_loss_skill", name == "n"))
+    values = {f"oos_{name}": float(getattr(evaluation.oos, name)) for name in names}
     for name, interval in evaluation.intervals.items():
         values[f"oos_{name}_lower"], values[f"oos_{name}_upper"] = interval.lower, interval.upper
     return {name: value for name, value in values.items() if math.isfinite(value)}
