@@ -21,7 +21,8 @@ def sample_positions(n_rows: int, n_samples: int, seed: int = 0) -> tuple[int, .
     """Row positions spread at random over the later half of ``n_rows`` rows, always with the last but one."""
     if n_rows < 2:
         return ()
-    drawn = np.random.default_rng(seed).integers(n_rows // 2, n_rows - 1, size=n_samples)
+    first = min(n_rows // 2, n_rows - 2)
+    drawn = np.random.default_rng(seed).integers(first, n_rows - 1, size=n_samples)
     return tuple(sorted({*(int(position) for position in drawn), n_rows - 2}))
 
 
