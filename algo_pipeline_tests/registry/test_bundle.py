@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from algo_pipeline.common.errors import CorruptFileError, StorageError
+from algo_pipeline.common.storage import write_checked_json
+from algo_pipeline.common.types import Symbol
+from algo_pipeline.registry.bundle import FORMAT_VERSION, BundleStore, ChampionBundle
+from algo_pipeline.research.promotion import Trading
+from algo_pipeline_tests.registry.samples import BTC, sample_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle() -> ChampionBundle:
+    return sample_bundle()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BundleStore:
+    return BundleStore(tmp_path)
+
+
+def test_what_is_deployed_is_loaded_bit_for_bit(store: BundleStore, bundle: ChampionBundle) -> None:
+    path = store.deploy(bundle)
+    loaded = store.load(BTC)
+    assert loaded is not None
+    assert loaded.enter_threshold.hex() == (0.1 + 0.2 + 0.25).hex()
+    assert loaded.exit_threshold.hex() == (1 / 3).hex()
+    assert loaded.trading is Trading.FLAT
+    assert json.dumps(loaded.to_document()) == json.dumps(bundle.to_document())
+    assert json.loads(path.read_text())["sha256"] == bundle.sha256 == loaded.sha256
+
+
+def test_a_boosting_bundle_keeps_its_skops_bytes(store: BundleStore) -> None:
+    bundle = sample_bundle("boosting")
+    store.deploy(bundle)
+    loaded = store.load(BTC)
+    assert loaded is not None
+    assert loaded.scorer is None
+    assert loaded.estimator_skops == bundle.estimator_skops
+
+
+def test_a_bundle_lies_under_live_by_slug(store: BundleStore, bundle: ChampionBundle, tmp_path: Path) -> None:
+    assert store.deploy(bundle) == tmp_path / "live" / "champion" / "BTC-USD" / "bundle.json"
+
+
+def test_without_a_deployment_there_is_no_bundle(store: BundleStore, bundle: ChampionBundle) -> None:
+    store.deploy(bundle)
+    assert store.load(Symbol("ETH", "USD")) is None
+
+
+def test_any_altered_byte_of_the_content_is_refused(store: BundleStore, bundle: ChampionBundle) -> None:
+    path = store.deploy(bundle)
+    good = path.read_bytes()
+    digits = [position for position, byte in enumerate(good) if chr(byte).isdigit()]
+    for position in digits[:: max(1, len(digits) // 40)]:
+        altered = bytearray(good)
+        altered[position] = ord("1") if good[position] != ord("1") else ord("2")
+        path.write_bytes(altered)
+        if json.loads(altered) == json.loads(good):  # a digit beyond a float's precision
+            continue
+        with pytest.raises(CorruptFileError, match=r"bundle\.json|bundle has"):
+            store.load(BTC)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.999])
+def test_a_truncated_bundle_is_refused(store: BundleStore, bundle: ChampionBundle, share: float) -> None:
+    path = store.deploy(bundle)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(CorruptFileError, match=r"bundle\.json"):
+        store.load(BTC)
+
+
+def _without(name: str, document: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda document: {**document, "format_version": FORMAT_VERSION + 1},
+        lambda document: _without("format_version", document),
+        lambda document: _without("training_end", document),
+        lambda document: {**document, "leverage": 3},
+        lambda document: {**document, "trading": "maybe"},
+        lambda document: {**document, "feature_names": None},
+        lambda document: {**document, "estimator_skops": "no base64!"},
+        lambda document: [],
+        lambda document: None,
+    ],
+    ids=["newer", "unversioned", "missing", "extra", "trading", "features", "estimator", "list", "null"],
+)
+def test_an_intact_file_that_is_no_bundle_of_this_format_is_refused(
+    store: BundleStore, bundle: ChampionBundle, change: Any
+) -> None:
+    write_checked_json(store.path(BTC), change(bundle.to_document()))
+    with pytest.raises(CorruptFileError) as caught:
+        store.load(BTC)
+    assert "bundle" in caught.value.message
+    assert caught.value.remedy
+
+
+def test_a_deployment_that_fails_leaves_the_old_bundle_and_no_crumbs(
+    store: BundleStore, bundle: ChampionBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = store.deploy(bundle)
+    before = path.read_bytes()
+
+    def no_space(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(StorageError, match="No space left"):
+        store.deploy(sample_bundle("logistic", "isotonic"))
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert [item.name for item in path.parent.iterdir()] == ["bundle.json"]
