@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from algo_pipeline.common.config import Settings, load_settings
+from algo_pipeline.common.errors import StorageError
 from algo_pipeline.common.logger import configure_logging
 from algo_pipeline.common.time import last_closed_open, to_utc, utc_now
 from algo_pipeline.common.types import Symbol
@@ -82,7 +83,7 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The stored bars of the configured source that are part of this run."""
         stored = self.bar_store().load(self.settings().data_source, symbol)
         if stored is None:
-            raise dg.Failure(f"No bars of {symbol} are stored. Materialize raw_ohlcv first.", allow_retries=False)
+            raise StorageError(f"No bars of {symbol} from {self.settings().data_source} are stored.", "Materialize raw_ohlcv.")
         bars = stored.bars
         return bars[(bars.index >= self.history_start()) & (bars.index + pd.Timedelta(hours=1) <= self.history_end())]
 
