@@ -59,7 +59,8 @@ def is_on_grid(index: pd.DatetimeIndex) -> bool:
 
 def epoch_ns(index: pd.DatetimeIndex) -> IntArray:
     """Stamps as int64 nanoseconds since the epoch, whatever the index's own unit; not to be written to."""
-    return np.asarray((index if index.unit == "ns" else index.as_unit("ns")).view("int64"), dtype=np.int64)
+    in_ns = index if index.unit == "ns" else index.as_unit("ns")
+    return np.asarray(in_ns.asi8, dtype=np.int64)  # type: ignore[attr-defined]  # public, missing in the stubs
 
 
 def bar_numbers(index: pd.DatetimeIndex) -> IntArray:
