@@ -5,6 +5,7 @@ Run with ``python -m benchmarks.backtest``. Peers are measured where they are in
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import statistics
 import subprocess
@@ -94,11 +95,8 @@ def single_runs() -> list[Timing]:
     for n_bars in SIZES:
         bars, probability = make_market(n_bars)
         repeats = 101 if n_bars < 200_000 else 15
-        timings.append(
-            time_work(
-                "run_backtest, all outputs", n_bars, lambda b=bars, p=probability: backtest_and_read(b, p), repeats
-            )
-        )
+        work = functools.partial(backtest_and_read, bars, probability)
+        timings.append(time_work("run_backtest, all outputs", n_bars, work, repeats))
     symbol = Symbol("BTC", "USD")
     bars, probability = make_market(1000)
     slow = time_work(
@@ -110,7 +108,7 @@ def single_runs() -> list[Timing]:
 def metric_runs() -> list[Timing]:
     """Metrics of one curve of a million points, ours beside plain pandas and, if installed, empyrical."""
     bars, probability = make_market(1_000_000)
-    equity = run_backtest(bars, probability, CONFIG).equity.to_numpy()
+    equity = np.asarray(run_backtest(bars, probability, CONFIG).equity, dtype=np.float64)
     index = pd.DatetimeIndex(bars.index)
     trading = TradingFigures(np.empty(0), np.empty(0, np.int64), 0, 0.0, 0.0, 0.0)
     stamps = epoch_ns(index)
@@ -121,9 +119,8 @@ def metric_runs() -> list[Timing]:
     if importlib.util.find_spec("empyrical"):
         empyrical = importlib.import_module("empyrical")
         returns = pd.Series(np.diff(equity) / equity[:-1], index=index[1:])
-        timings.append(
-            time_work("metrics, drawdown by empyrical", len(bars), lambda: empyrical.max_drawdown(returns), 5)
-        )
+        work = functools.partial(empyrical.max_drawdown, returns)
+        timings.append(time_work("metrics, drawdown by empyrical", len(bars), work, 5))
     return timings
 
 
@@ -132,7 +129,7 @@ def sweep_runs() -> list[Timing]:
     bars, probability = make_market(SIZES[0])
     bases = {"run_sweep 10,000, kill switch at 10 %": BacktestConfig(), "run_sweep 10,000, no kill switch": CONFIG}
     return [
-        time_work(name, len(bars), lambda b=base: run_sweep(bars, probability, SWEEP_GRID, base=b), 3)
+        time_work(name, len(bars), functools.partial(run_sweep, bars, probability, SWEEP_GRID, base), 3)
         for name, base in bases.items()
     ]
 
@@ -152,12 +149,8 @@ def peer_runs() -> list[Timing]:
                 bars["close"], entries, exits, price=bars["open"], size=0.2, size_type="percent", fees=0.001,
                 slippage=0.0005, init_cash=100_000.0, freq="1h",
             )  # fmt: skip
-            return (
-                portfolio.total_return(),
-                portfolio.sharpe_ratio(),
-                portfolio.max_drawdown(),
-                portfolio.trades.count(),
-            )
+            figures = (portfolio.total_return, portfolio.sharpe_ratio, portfolio.max_drawdown, portfolio.trades.count)
+            return [figure() for figure in figures]
 
         timings.append(time_work("vectorbt from_signals, four metrics", n_bars, run, 5))
     return timings

@@ -90,7 +90,7 @@ def simulate(opens: FloatArray, closes: FloatArray, probabilities: FloatArray, r
         The account's rules.
     """
     n_symbols, n_bars = opens.shape
-    # NumPy asks for huge pgaps where compiled code would not: page faults would cost more than the simulation.
+    # NumPy asks for huge pages where compiled code would not: page faults would cost more than the simulation.
     curve = np.empty((3 + n_symbols, n_bars))
     places = np.empty((n_symbols * n_bars, 2), np.int64)
     values = np.empty((n_symbols * n_bars, 3))
@@ -141,27 +141,33 @@ def _run(
             curve[2 + s, t] = held[s]
         peak = max(peak, equity)
         drawdown = drawdown_from_peak(equity, peak)
+        curve[0, t], curve[1, t], curve[2 + n_symbols, t] = equity, cash, drawdown
+        bars_held += equity > cash
         if kill_bar < 0 and kill_switch_trips(drawdown, rules.max_drawdown):
             kill_bar = t
             orders[:] = 0.0  # cancels buys still waiting for their symbol's next bar
-        bars_held += equity > cash
-        curve[0, t] = equity
-        curve[1, t] = cash
-        curve[2 + n_symbols, t] = drawdown
         n_orders = 0
         for s in range(n_symbols):
             killed = kill_bar >= 0
             if killed or not math.isnan(closes[s, t]):
-                signal = signal_from_probability(probabilities[s, t], rules.enter_threshold, rules.exit_threshold)
-                is_flat = counts_as_flat(held[s], marks[s], rules.min_notional)
-                rested = cooldown_has_passed(t - gaps[s] - exits[s], rules.cooldown_bars)
-                action = action_for_signal(signal, is_flat, rested, killed)
+                action = action_at_close(probabilities[s, t], held[s], marks[s], t - gaps[s] - exits[s], killed, rules)
                 if action == _EXIT:
                     orders[s] = -held[s]
                 elif action == _ENTER:
                     orders[s] = _entry_order(s, orders, held, marks, rules, cash, equity)
             n_orders += orders[s] != 0.0
     return kill_bar, n_fills, bars_held
+
+
+@compiled
+def action_at_close(
+    probability: float, held: float, close: float, bars_since_exit: int, killed: bool, rules: KernelRules
+) -> int:
+    """What to do about one symbol at its close, as the value of an :class:`Action`: signal, then risk."""
+    signal = signal_from_probability(probability, rules.enter_threshold, rules.exit_threshold)
+    is_flat = counts_as_flat(held, close, rules.min_notional)
+    rested = cooldown_has_passed(bars_since_exit, rules.cooldown_bars)
+    return action_for_signal(signal, is_flat, rested, killed)
 
 
 @compiled

@@ -14,17 +14,16 @@ from numba import prange
 
 from algo_pipeline.backtest.costs import buy_price, fee_on, sell_price
 from algo_pipeline.backtest.execution import cash_cost, fillable_quantity
-from algo_pipeline.backtest.kernel import KernelRules
+from algo_pipeline.backtest.kernel import KernelRules, action_at_close
 from algo_pipeline.backtest.metrics import DAYS_PER_YEAR
 from algo_pipeline.common.compiled import compiled, compiled_parallel
-from algo_pipeline.common.types import FloatArray, IntArray, Signal
+from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.strategy.position_sizing import cash_per_unit, counts_as_flat, entry_quantity
-from algo_pipeline.strategy.risk import cooldown_has_passed, drawdown_from_peak, kill_switch_trips
-from algo_pipeline.strategy.signal_to_trade import Action, action_for_signal, signal_from_probability
+from algo_pipeline.strategy.risk import drawdown_from_peak, kill_switch_trips
+from algo_pipeline.strategy.signal_to_trade import Action
 
 _ENTER = int(Action.ENTER)
 _EXIT = int(Action.EXIT)
-_FLAT = int(Signal.FLAT)
 _NEVER = -(2**62)
 
 # Places in the ledger of a run.
@@ -174,8 +173,8 @@ def _through_holding(
     last, peak, trough, peak_bar, longest, deepest, total, day, day_start = curve
     while t < len(closes):
         equity = cash + held * closes[t]
-        may_be_flat = probabilities[t] <= rules.exit_threshold
-        if may_be_flat and _signal(probabilities[t], rules) == _FLAT:
+        may_exit = probabilities[t] <= rules.exit_threshold
+        if may_exit and action_at_close(probabilities[t], held, closes[t], 0, False, rules) == _EXIT:
             break
         if counts_as_flat(held, closes[t], rules.min_notional):
             break
@@ -197,11 +196,6 @@ def _through_holding(
         total += equity
         t += 1
     return t, _Curve(last, peak, trough, peak_bar, longest, deepest, total, day, day_start)
-
-
-@compiled
-def _signal(probability: float, rules: KernelRules) -> int:
-    return signal_from_probability(probability, rules.enter_threshold, rules.exit_threshold)
 
 
 @compiled
@@ -287,10 +281,7 @@ def _sell(t: int, open_price: float, rules: KernelRules, ledger: FloatArray) -> 
 def _decide(
     t: int, close: float, probability: float, equity: float, killed: bool, rules: KernelRules, ledger: FloatArray
 ) -> None:
-    signal = _signal(probability, rules)
-    is_flat = counts_as_flat(ledger[_HELD], close, rules.min_notional)
-    rested = cooldown_has_passed(t - int(ledger[_LAST_EXIT]), rules.cooldown_bars)
-    action = action_for_signal(signal, is_flat, rested, killed)
+    action = action_at_close(probability, ledger[_HELD], close, t - int(ledger[_LAST_EXIT]), killed, rules)
     if action == _EXIT:
         ledger[_ORDER] = -ledger[_HELD]
     elif action == _ENTER:
