@@ -21,7 +21,8 @@ def _with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
 
 
 def _resources() -> dict[str, object]:
-    pipeline = Pipeline()
+    # At launch, so that a run's configuration of it reaches the IO managers that depend on it.
+    pipeline = Pipeline.configure_at_launch()
     return {
         "pipeline": pipeline,
         "bars_io_manager": BarsIOManager(pipeline=pipeline),

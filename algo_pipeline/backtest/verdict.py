@@ -51,6 +51,11 @@ def verdict_sentence(
     return f"{_skill_clause(evaluation)}; {_result_clause(strategy, at_zero_cost)}: {_advice(evaluation, strategy)}."
 
 
+def pays_after_costs(strategy: BacktestResult) -> bool:
+    """Whether a strategy gained after costs, and by more than luck explains."""
+    return bool(strategy.metrics["total_return"] > 0 and luck_of(strategy) < LUCK_LIMIT)
+
+
 def luck_of(strategy: BacktestResult) -> float:
     """Probability that a strategy without any edge does as well; NaN where it can't be known."""
     return luck_probability(daily_returns(strategy.equity, strategy.config.initial_cash).to_numpy())

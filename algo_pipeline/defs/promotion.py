@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from algo_pipeline.backtest.variants import run_variants
+from algo_pipeline.backtest.verdict import pays_after_costs
 from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.time import utc_now
 from algo_pipeline.common.types import Symbol
@@ -99,13 +101,16 @@ def promotion(
     calibrator: Estimators,
     oos_probabilities: pd.DataFrame,
     registered_model: RegisteredVersion,
+    raw_ohlcv: pd.DataFrame,
 ) -> Promotion:
     """Judge, then deploy what was decided."""
     with stage(context):
         symbol, data = partition_symbol(context.partition_key), load_dataset(dataset, pipeline)
         deployed = _comparable_bundle(context, pipeline, symbol)
         champion = _champion(deployed, pipeline, data, splits, oos_probabilities) if deployed else None
-        candidate = Candidate(pipeline.recipe().hash, oos_probabilities)
+        runs = run_variants(raw_ohlcv, oos_probabilities["probability"], pipeline.settings().backtest_config())
+        pays = pays_after_costs(runs.strategy)
+        candidate = Candidate(pipeline.recipe().hash, oos_probabilities, pays_after_costs=pays)
         decision = judge(candidate, champion, Policy(pipeline.settings().promotion_policy))
         if decision.deployed:
             _deploy(pipeline, symbol, data, calibrator.production, registered_model, decision)

@@ -83,7 +83,8 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The stored bars of the configured source that are part of this run."""
         stored = self.bar_store().load(self.settings().data_source, symbol)
         if stored is None:
-            raise StorageError(f"No bars of {symbol} from {self.settings().data_source} are stored.", "Materialize raw_ohlcv.")
+            source = self.settings().data_source
+            raise StorageError(f"No bars of {symbol} from {source} are stored.", "Materialize raw_ohlcv first.")
         bars = stored.bars
         return bars[(bars.index >= self.history_start()) & (bars.index + pd.Timedelta(hours=1) <= self.history_end())]
 

@@ -9,11 +9,14 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from algo_pipeline.common.errors import RegistryError
+from algo_pipeline.common.logger import MASK
 from algo_pipeline.registry.records import DatasetReference, RegisteredVersion, TrainingRecord
 
 if TYPE_CHECKING:
@@ -23,6 +26,11 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 _SQLITE = "sqlite:///"
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # seven would keep an unreachable server's caller waiting for minutes
+}
 _REQUIREMENTS = ("scikit-learn", "skops", "numpy", "pandas", "scipy")
 
 
@@ -56,7 +64,8 @@ class MlflowRegistry:
                 _log_metrics(client, run_id, record.metrics, record.parameters)
                 client.log_inputs(run_id, datasets=[_dataset_input(record.dataset)])
                 _log_files(client, run_id, record.files)
-                with _without_chatter(), mlflow.start_run(run_id=run_id, log_system_metrics=False):
+                # MLflow tells of new versions on stderr, whatever its log level.
+                with redirect_stderr(StringIO()), mlflow.start_run(run_id=run_id, log_system_metrics=False):
                     version = _log_model(record)
             except BaseException:
                 client.set_terminated(run_id, "FAILED")
@@ -118,9 +127,10 @@ class MlflowRegistry:
             return skops.io.load(files[0], trusted=list(trusted_types))
 
     def _client(self) -> MlflowClient:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow
 
+        for name, value in _ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         if self._uri.startswith(_SQLITE):
@@ -214,34 +224,31 @@ def _dataset_input(reference: DatasetReference) -> Any:
 
 
 @contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Keep MLflow's notes about new versions off the console."""
-    import mlflow.sklearn  # noqa: F401 - its import switches the notes on again
-    from mlflow.utils.logging_utils import MLFLOW_LOGGING_STREAM, disable_logging, enable_logging
-
-    was_enabled = MLFLOW_LOGGING_STREAM.enabled
-    disable_logging()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if was_enabled:
-            enable_logging()  # type: ignore[no-untyped-call]
-
-
-@contextmanager
 def _translated(uri: str) -> Iterator[None]:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
     from mlflow.exceptions import MlflowException
+    from skops.io.exceptions import UntrustedTypesFoundException
     from sqlalchemy.exc import SQLAlchemyError
 
+    foreseen = (MlflowException, SQLAlchemyError, UntrustedTypesFoundException, ImportError, OSError)
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except foreseen as error:
         raise RegistryError(
-            f"The model registry at {_without_password(uri)} failed: {str(error).splitlines()[0]}.",
+            f"The model registry at {_without_password(uri)} failed: {_first_line(error, uri)}.",
             "Check ALGO_TRADER_MLFLOW_TRACKING_URI, that its folder is writable, or that its server runs.",
-        ) from error
+        ) from (None if _password(uri) else error)
+
+
+def _first_line(error: Exception, uri: str) -> str:
+    text = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return text.replace(uri, _without_password(uri)).replace(_password(uri) or uri, MASK)
+
+
+def _password(uri: str) -> str | None:
+    return urlsplit(uri).password
 
 
 def _without_password(uri: str) -> str:
-    scheme, separator, rest = uri.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+    password = _password(uri)
+    return uri.replace(f":{password}@", f":{MASK}@") if password else uri

@@ -39,11 +39,14 @@ class Candidate:
         Its recipe's stitched out-of-sample frame.
     checks_passed : bool
         Whether every blocking check of its run passed.
+    pays_after_costs : bool
+        Whether the backtest of its probabilities gives evidence of a gain after costs.
     """
 
     recipe_hash: str
     oos: pd.DataFrame
     checks_passed: bool = True
+    pays_after_costs: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +109,8 @@ def judge(candidate: Candidate, champion: Champion | None, policy: Policy = Poli
     - *New recipe*: better than the champion's recipe on identical rows, the interval clear of zero.
 
     Being no worse than a champion that may not trade is no evidence of skill: a candidate trades only if it passed
-    and either is itself better than the base rate, or refreshes a champion that trades.
+    and either is itself better than the base rate, or refreshes a champion that trades; and only if its backtest pays
+    after costs, for predictive skill alone does not.
     """
     base = compare_with_base_rate(candidate.oos)
     if champion is None:
@@ -117,12 +121,12 @@ def judge(candidate: Candidate, champion: Champion | None, policy: Policy = Poli
         passed, why, figures = _judge_recipe(candidate, champion)
     keeps_trading = champion is not None and champion.recipe_hash == candidate.recipe_hash
     earned = base.is_better or (keeps_trading and champion is not None and champion.trading is Trading.ON)
-    trading = Trading.ON if passed and earned else Trading.FLAT
+    trading = Trading.ON if passed and earned and candidate.pays_after_costs else Trading.FLAT
     gated = GateDecision(
         passed=passed,
         deployed=passed or champion is None,
         trading=trading,
-        reason=f"{why} {_consequence(passed, trading, champion)}",
+        reason=f"{why} {_consequence(passed, earned, trading, champion)}",
         figures={"rule": _rule(candidate, champion), **_figures("base_rate", base), **figures},
     )
     return gated if policy is Policy.GATED else _overruled(gated)
@@ -176,9 +180,11 @@ def _overruled(gated: GateDecision) -> GateDecision:
     return GateDecision(gated.passed, True, Trading.ON, reason, {**gated.figures, "policy": Policy.ALWAYS.value})
 
 
-def _consequence(passed: bool, trading: Trading, champion: Champion | None) -> str:
+def _consequence(passed: bool, earned: bool, trading: Trading, champion: Champion | None) -> str:
     if passed and trading is Trading.ON:
         return "It is deployed and trades."
+    if passed and earned:
+        return "It is deployed flat, for its backtest gives no evidence of a gain after costs."
     if passed:
         return "It is deployed flat, for it is not shown to be better than the base rate."
     return "It is deployed flat." if champion is None else "The champion stays."
