@@ -42,7 +42,7 @@ run: setup  ## The same on real Binance data: make run SYMBOLS=BTC/USD
 	@$(RUN_ENV) $(BIN)/algo-pipeline research
 
 ui: setup  ## Dagster and MLflow web UIs on 127.0.0.1; DEMO=1 shows the demo's.
-	@$(UI_ENV) $(BIN)/algo-pipeline ui
+	@$(UI_ENV) exec $(BIN)/algo-pipeline ui
 
 test: setup  ## Run the test suite.
 	@$(BIN)/pytest -n 2
