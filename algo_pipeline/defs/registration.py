@@ -50,7 +50,7 @@ def feature_importance(dataset: Dataset, recipe: "Recipe", estimator: "Calibrate
     from algo_pipeline.models.catalog import make_model
 
     # The rows after the base part: what a permuted feature costs is asked on rows the model was not fitted on.
-    tail = slice(-min(len(dataset) // 5, 4_000), None)
+    tail = slice(-min(len(dataset) // 5, 2_000), None)
     weights = make_model(recipe.model_kind).feature_weights(
         estimator.model, dataset.matrix()[tail], np.asarray(dataset.target, dtype=np.float64)[tail]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from algo_pipeline.data.labels import LabelSpec
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """What a model is trained and tested on.
 
@@ -32,17 +33,19 @@ class Dataset:
         Shape (n,), 0.0 or 1.0, same index.
     label : LabelSpec
         What the target is.
-    content_hash : str
-        SHA-256 of rows, target and label; equal content has an equal hash on every machine.
     """
 
     features: pd.DataFrame
     target: pd.Series[float]
     label: LabelSpec
-    content_hash: str
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of rows, target and label; equal content has an equal hash on every machine."""
+        return _content_hash(self.features, self.target, self.label)
 
     @property
     def timestamps(self) -> pd.DatetimeIndex:
@@ -143,7 +146,7 @@ def _make(values: FloatArray, target: FloatArray, index: pd.DatetimeIndex, label
     index = index.rename(INDEX_NAME)
     features = pd.DataFrame(values, index=index, columns=list(FEATURE_NAMES), copy=False)
     series = pd.Series(target, index=index, name=label.name)
-    return Dataset(features, series, label, _content_hash(features, series, label))
+    return Dataset(features, series, label)
 
 
 def _content_hash(features: pd.DataFrame, target: pd.Series[float], label: LabelSpec) -> str:
