@@ -56,6 +56,11 @@ class LabelSpec:
         """Whether the label is 0 or 1, and so can be what a classifier learns."""
         return self.kind is not LabelKind.RETURN
 
+    @property
+    def last_bar_read(self) -> int:
+        """How many bars after t the last one lies that the label at t reads."""
+        return self.horizon_bars if self.kind is LabelKind.TRIPLE_BARRIER else self.horizon_bars + 1
+
 
 LABELS: tuple[LabelSpec, ...] = (
     *(LabelSpec(f"fwd_return_{bars}h", bars, LabelKind.RETURN) for bars in (1, 4, 24)),

@@ -68,10 +68,7 @@ class Dataset:
 
         A return or direction at row t reads the open of bar t + 1 + h, a triple barrier the bars up to t + h.
         """
-        from algo_pipeline.data.labels import LabelKind
-
-        last_read = self.label.horizon_bars + (0 if self.label.kind is LabelKind.TRIPLE_BARRIER else 1)
-        return self.last_bar + (last_read + 1) * BAR
+        return self.last_bar + (self.label.last_bar_read + 1) * BAR
 
     def matrix(self) -> FloatArray:
         """The features as one C-contiguous array of shape (n, 37); a view of the frame where its layout allows."""
