@@ -18,7 +18,7 @@ DEMO_ENV := ALGO_TRADER_ARTIFACTS_DIR=$(DEMO_DIR) \
 RUN_ENV := $(if $(SYMBOLS),ALGO_TRADER_SYMBOLS="$(SYMBOLS)")
 UI_ENV := $(if $(DEMO),$(DEMO_ENV),$(RUN_ENV))
 
-.PHONY: help setup demo run ui test check lint types layers format bench lock clean
+.PHONY: help setup demo run ui test check lint types layers format docs bench lock clean
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -63,8 +63,11 @@ format: setup  ## Format the code and fix what can be fixed.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+docs: setup  ## Write the generated tables of the documentation anew.
+	@$(BIN)/python -m algo_pipeline_tests.generate_docs
+
 bench: setup  ## Print the benchmark tables.
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for name in features research backtest; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 lock: setup  ## Pin the dependencies anew.
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
