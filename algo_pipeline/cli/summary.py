@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -31,7 +32,8 @@ def print_summary(settings: Settings, outcomes: tuple[RunOutcome, ...], seconds:
     done = [_facts(settings, outcome) for outcome in outcomes if outcome.error is None]
     console.print()
     if done:
-        console.print(_table(done, settings))
+        console.print(_title(settings), style="bold")
+        console.print(_table(done))
     for facts in done:
         console.print(_verdict(facts))
     for outcome in outcomes:
@@ -60,10 +62,13 @@ def _facts(settings: Settings, outcome: RunOutcome) -> dict[str, Any]:
     }
 
 
-def _table(done: list[dict[str, Any]], settings: Settings) -> Table:
-    simulated = " on SIMULATED bars" if settings.data_source == "simulated" else f" on {settings.data_source} bars"
-    title = f"{settings.label}, {settings.model}+{settings.calibrator}{simulated}, out of sample"
-    table = Table(title=title, title_justify="left", title_style="bold")
+def _title(settings: Settings) -> str:
+    bars = "SIMULATED bars" if settings.data_source == "simulated" else f"{settings.data_source} bars"
+    return f"{settings.label}, {settings.model}+{settings.calibrator} on {bars}, out of sample"
+
+
+def _table(done: list[dict[str, Any]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for facts in done:
         table.add_column(facts["symbol"], justify="right")
