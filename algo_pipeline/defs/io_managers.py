@@ -26,6 +26,7 @@ from algo_pipeline.common.storage import (
 )
 from algo_pipeline.defs.partitions import partition_symbol
 from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.registry.estimator_file import dump_estimators, load_estimators
 from algo_pipeline.research.splits import SplitPlan
 
 
@@ -148,19 +149,8 @@ def _undefined_as_text(value: Any) -> Any:
 
 
 def _write_estimators(path: Path, estimators: Estimators) -> None:
-    import skops.io
-
-    write_bytes(path, skops.io.dumps(list(estimators.items)))
+    write_bytes(path, dump_estimators(list(estimators.items)))
 
 
 def _read_estimators(path: Path, _: type) -> Estimators:
-    import skops.io
-
-    from algo_pipeline.models.calibration import TRUSTED_TYPES
-
-    try:
-        return Estimators(tuple(skops.io.loads(read_bytes(path), trusted=list(TRUSTED_TYPES))))
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise CorruptFileError(
-            f"{path} can't be read as estimators: {error}.", f"Remove {path} and materialize it again."
-        ) from error
+    return Estimators(tuple(load_estimators(read_bytes(path), str(path), f"Remove {path} and materialize it again.")))

@@ -73,7 +73,7 @@ class ChampionBundle:
         return {"format_version": FORMAT_VERSION, **document}
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> ChampionBundle:
+    def from_document(cls, document: Any) -> ChampionBundle:
         """Inverse of :meth:`to_document`.
 
         Raises

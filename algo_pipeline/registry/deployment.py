@@ -12,6 +12,7 @@ from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray, Symbol
 from algo_pipeline.models.linear_scorer import LinearScorer
 from algo_pipeline.registry.bundle import ChampionBundle
+from algo_pipeline.registry.estimator_file import dump_estimators, load_estimators
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.promotion import Trading
 
@@ -58,7 +59,7 @@ def make_bundle(
         recipe_document=recipe.to_document(),
         feature_names=names,
         scorer=LinearScorer.from_estimator(estimator).to_document() if linear else None,
-        estimator_skops=None if linear else _dumped(estimator),
+        estimator_skops=None if linear else dump_estimators(estimator),
         enter_threshold=config.enter_threshold,
         exit_threshold=config.exit_threshold,
         history_start=history_start.isoformat(),
@@ -80,7 +81,7 @@ def bundle_estimator(bundle: ChampionBundle) -> BundleScorer:
             f"The champion bundle of {bundle.symbol} holds neither coefficients nor an estimator.",
             "Run the research again to deploy a new bundle.",
         )
-    return _Estimator(bundle.estimator_skops)
+    return _Estimator(bundle.estimator_skops, bundle.symbol)
 
 
 class _Linear:
@@ -92,20 +93,11 @@ class _Linear:
 
 
 class _Estimator:
-    def __init__(self, data: bytes) -> None:
-        import skops.io
-
-        from algo_pipeline.models.calibration import TRUSTED_TYPES
-
-        self._estimator: CalibratedClassifier = skops.io.loads(data, trusted=list(TRUSTED_TYPES))
+    def __init__(self, data: bytes, symbol: str) -> None:
+        self._estimator: CalibratedClassifier = load_estimators(
+            data, f"The champion bundle of {symbol}", "Run the research again to deploy a new bundle."
+        )
 
     def probability(self, features: pd.DataFrame) -> FloatArray:
         probabilities: FloatArray = self._estimator.predict_proba(features)[:, 1]
         return probabilities
-
-
-def _dumped(estimator: CalibratedClassifier) -> bytes:
-    import skops.io
-
-    data: bytes = skops.io.dumps(estimator)
-    return data

@@ -17,20 +17,22 @@ from urllib.parse import urlsplit
 
 from algo_pipeline.common.errors import RegistryError
 from algo_pipeline.common.logger import MASK
+from algo_pipeline.registry.estimator_file import load_estimators
 from algo_pipeline.registry.records import DatasetReference, RegisteredVersion, TrainingRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 _SQLITE = "sqlite:///"
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # seven would keep an unreachable server's caller waiting for minutes
-}
+_ENVIRONMENT = (
+    ("MLFLOW_DISABLE_TELEMETRY", "true"),
+    ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
+    ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3"),  # seven would keep the caller of a silent server waiting for minutes
+)
 _REQUIREMENTS = ("scikit-learn", "skops", "numpy", "pandas", "scipy")
 
 
@@ -50,6 +52,8 @@ class MlflowRegistry:
 
     def __init__(self, tracking_uri: str) -> None:
         self._uri = tracking_uri
+        for name, value in _ENVIRONMENT:  # before MLflow is imported: it looks then
+            os.environ.setdefault(name, value)
 
     def log_training(self, record: TrainingRecord) -> RegisteredVersion:
         """Record one training as one run and register its estimator as a new version."""
@@ -104,33 +108,35 @@ class MlflowRegistry:
             try:
                 return str(self._client().get_model_version_by_alias(model_name, alias).version)
             except MlflowException as error:
-                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                if _says_that_there_is_none(error):
                     return None
                 raise
 
     def load_estimator(self, version: RegisteredVersion, trusted_types: tuple[str, ...]) -> Any:
-        """Load a version's estimator through skops, trusting our own list of types and never the file's."""
-        import skops.io
+        """Load a version's estimator through skops, trusting our own list of types and never the file's.
 
+        Raises
+        ------
+        CorruptFileError
+            If its file is damaged or holds another type.
+        """
+        import mlflow
+
+        what = f"{version.model_name} version {version.version}"
         with _translated(self._uri), tempfile.TemporaryDirectory() as folder:
-            client = self._client()
-            import mlflow
-
-            uri = client.get_model_version_download_uri(version.model_name, version.version)
+            uri = self._client().get_model_version_download_uri(version.model_name, version.version)
             local = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
             files = sorted(local.rglob("*.skops"))
             if len(files) != 1:
                 raise RegistryError(
-                    f"{version.model_name} version {version.version} holds {len(files)} skops files, expected one.",
-                    "Train and register the model again.",
+                    f"{what} holds {len(files)} skops files, expected one.", "Train and register the model again."
                 )
-            return skops.io.load(files[0], trusted=list(trusted_types))
+            data = files[0].read_bytes()
+        return load_estimators(data, what, "Train and register the model again.", trusted_types)
 
     def _client(self) -> MlflowClient:
         import mlflow
 
-        for name, value in _ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         if self._uri.startswith(_SQLITE):
@@ -149,6 +155,12 @@ class MlflowRegistry:
             folder = Path(self._uri.removeprefix(_SQLITE)).parent / "artifacts" / name.rpartition("/")[2]
             location = folder.absolute().as_uri()
         return str(client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS))
+
+
+def _says_that_there_is_none(error: MlflowException) -> bool:
+    """Whether model or alias doesn't exist; SQLite's store reports a missing alias as a bad parameter."""
+    bad_alias = error.error_code == "INVALID_PARAMETER_VALUE" and "alias" in str(error)
+    return bad_alias or error.error_code == "RESOURCE_DOES_NOT_EXIST"
 
 
 def _log_metrics(
@@ -225,15 +237,12 @@ def _dataset_input(reference: DatasetReference) -> Any:
 
 @contextmanager
 def _translated(uri: str) -> Iterator[None]:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
     from mlflow.exceptions import MlflowException
-    from skops.io.exceptions import UntrustedTypesFoundException
     from sqlalchemy.exc import SQLAlchemyError
 
-    foreseen = (MlflowException, SQLAlchemyError, UntrustedTypesFoundException, ImportError, OSError)
     try:
         yield
-    except foreseen as error:
+    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
         raise RegistryError(
             f"The model registry at {_without_password(uri)} failed: {_first_line(error, uri)}.",
             "Check ALGO_TRADER_MLFLOW_TRACKING_URI, that its folder is writable, or that its server runs.",

@@ -50,7 +50,7 @@ def test_a_line_says_what_was_decided(ledger: PromotionLedger) -> None:
 def test_a_reason_with_a_line_separator_stays_one_line(ledger: PromotionLedger, sign: str) -> None:
     ledger.append(entry("1", reason=f"first{sign}second"))
     ledger.append(entry("2"))
-    assert [line["reason"] for line in ledger.lines()][0] == f"first{sign}second"
+    assert ledger.lines()[0]["reason"] == f"first{sign}second"
 
 
 def test_a_torn_last_line_is_ignored_and_set_aside_by_the_next_append(ledger: PromotionLedger) -> None:
