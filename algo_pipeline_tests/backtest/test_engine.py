@@ -473,9 +473,10 @@ def test_bars_out_of_order_or_repeated_are_refused(order: list[int]) -> None:
         run(bars_at([10.0] * 3).iloc[order], [0.5] * 3)
 
 
-def test_bars_off_the_hour_are_refused() -> None:
+@pytest.mark.parametrize("minutes", [[1, 1, 1], [0, 0, 1]])
+def test_bars_off_the_hour_are_refused(minutes: list[int]) -> None:
     bars = bars_at([10.0] * 3)
-    bars.index = bars.index + pd.Timedelta(minutes=1)
+    bars.index = bars.index + pd.to_timedelta(minutes, unit="min")
     with pytest.raises(DataValidationError, match="whole hours"):
         run(bars, [0.5] * 3)
 
