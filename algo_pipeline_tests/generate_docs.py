@@ -24,7 +24,7 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
         *("symbols", "data_source", "data_path", "history_start"),
         *("simulated_seed", "simulated_signal_strength", "simulated_years"),
     ),
-    "research": ("label", "model", "calibrator", "n_folds", "rolling_window_bars", "promotion_policy"),
+    "research": ("label", "model", "calibrator", "challenger", "n_folds", "rolling_window_bars", "promotion_policy"),
     "trading-rules": (
         *("initial_cash", "enter_threshold", "exit_threshold", "position_fraction", "max_position_fraction"),
         *("max_drawdown", "cooldown_bars", "fee_bps", "slippage_bps", "fee_in_base", "quantity_step"),
@@ -32,7 +32,7 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "places": ("artifacts_dir", "data_dir", "mlflow_tracking_uri", "log_level", "dagster_port", "mlflow_port"),
     "venues": ("binance_url", "alpaca_data_url", "coingecko_url", "alpaca_api_key", "alpaca_secret_key"),
-    "reserved": ("challenger", "alpaca_trading_url", "alert_urls", "live_bars_source", "max_decision_delay"),
+    "reserved": ("alpaca_trading_url", "alert_urls", "live_bars_source", "max_decision_delay"),
 }
 
 ALLOWED: Mapping[str, str] = {
@@ -128,8 +128,8 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _label_row(spec: LabelSpec) -> tuple[str, ...]:
-    last = spec.horizon_bars + (0 if spec.kind is LabelKind.TRIPLE_BARRIER else 1)
-    span = f"`open[t+1]` to {'bar' if spec.kind is LabelKind.TRIPLE_BARRIER else 'the open of bar'} t+{last}"
+    end = "bar" if spec.kind is LabelKind.TRIPLE_BARRIER else "the open of bar"
+    span = f"`open[t+1]` to {end} t+{spec.last_bar_read}"
     formula = _LABEL_FORMULAS[spec.kind].format(h=spec.horizon_bars, end=spec.horizon_bars + 1)
     return f"`{spec.name}`", formula, span, "yes" if spec.is_binary else "no"
 
