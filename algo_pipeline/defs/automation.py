@@ -12,7 +12,6 @@ RESEARCH_GROUPS = ("market_data", "features", "dataset", "training", "backtestin
 research_job = dg.define_asset_job(
     "research",
     selection=dg.AssetSelection.groups(*RESEARCH_GROUPS),
-    partitions_def=SYMBOLS,
     executor_def=dg.in_process_executor,
     tags=RESEARCH_TAG,
     description="From bars to a calibrated, registered model, its backtest report and the promotion gate.",
@@ -21,7 +20,6 @@ research_job = dg.define_asset_job(
 ingest_job = dg.define_asset_job(
     "ingest",
     selection=dg.AssetSelection.groups("market_data"),
-    partitions_def=SYMBOLS,
     executor_def=dg.in_process_executor,
     tags=RESEARCH_TAG,
     description="Fetch the bars that are new, validate them and compare them with a second source.",

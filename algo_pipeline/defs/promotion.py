@@ -1,5 +1,6 @@
 """The challenger, the promotion gate and the deployment of the champion bundle."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +46,10 @@ class Promotion:
     group_name="training",
     kinds={"sklearn", "mlflow"},
     code_version="1",
+    output_required=False,
     description="The other kind of model on the same rows and folds, registered beside the traded one and compared "
-    "with it hour by hour. It is never promoted from here: set ALGO_TRADER_MODEL to make it the traded recipe.",
+    "with it hour by hour. It is never promoted from here: set ALGO_TRADER_MODEL to make it the traded recipe. "
+    "ALGO_TRADER_CHALLENGER=false leaves it out.",
 )
 def challenger(
     context: dg.AssetExecutionContext,
@@ -55,8 +58,11 @@ def challenger(
     splits: SplitPlan,
     oos_probabilities: pd.DataFrame,
     raw_ohlcv: pd.DataFrame,
-) -> pd.DataFrame:
+) -> Iterator[dg.Output[pd.DataFrame]]:
     """Train, evaluate and register the challenger; its value is its out-of-sample probabilities."""
+    if not pipeline.settings().challenger:
+        context.log.info("No challenger is trained: ALGO_TRADER_CHALLENGER is false.")
+        return
     with stage(context):
         from algo_pipeline.research.evaluate import evaluate
         from algo_pipeline.research.statistics import compare_log_loss
@@ -80,7 +86,7 @@ def challenger(
                 "log_loss_minus_traded_recipe_upper": paired.interval.upper,
             }
         )
-        return oos
+        yield dg.Output(oos)
 
 
 @dg.asset(

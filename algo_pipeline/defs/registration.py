@@ -37,7 +37,7 @@ def register(
     venue_symbol = pipeline.market_data().venue_symbol(symbol)
     training = Training(symbol, source, venue_symbol, dataset, recipe, estimator, oos, evaluation, weights)
     plots = _plots(training)
-    record = training_record(training, plots, {"dagster_run_id": context.run_id}, TRUSTED_TYPES)
+    record = training_record(training, plots, {"dagster_run_id": context.run.run_id}, TRUSTED_TYPES)
     version = pipeline.registry().log_training(record)
     backtests = run_variants(bars, oos["probability"], pipeline.settings().backtest_config())
     pipeline.registry().log_results(version, backtests.metric_values(), {}, {})

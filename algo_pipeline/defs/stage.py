@@ -30,22 +30,28 @@ def stage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> 
         try:
             yield
         except AlgoPipelineError as error:
+            shown = _without_secrets(error)
             raise dg.Failure(
-                description=str(error),
-                metadata={"code": error.code, "remedy": error.remedy or "–"},
+                description=str(shown),
+                metadata={"code": shown.code, "remedy": shown.remedy or "–"},
                 allow_retries=isinstance(error, TransientSourceError),
-            ) from error
+            ) from shown
         except Exception as error:
-            _refuse_secrets(error)
-            raise
+            text = "".join(traceback.format_exception(error))
+            if _masker().mask(text) == text:
+                raise
+            raise dg.Failure(description=_masker().mask(text), allow_retries=False) from None
 
 
-def _refuse_secrets(error: Exception) -> None:
-    """Dagster records an unforeseen error with its text; one that carries a secret is replaced by a masked one."""
-    masker = SecretMasker(load_settings().secret_values())
+def _without_secrets(error: AlgoPipelineError) -> AlgoPipelineError:
+    """The error itself; or, as Dagster records the whole chain of causes, a masked one without causes."""
+    mask = _masker().mask
     text = "".join(traceback.format_exception(error))
-    if masker.mask(text) != text:
-        raise dg.Failure(description=masker.mask(text), allow_retries=False) from None
+    return error if mask(text) == text else type(error)(mask(error.message), mask(error.remedy))
+
+
+def _masker() -> SecretMasker:
+    return SecretMasker(load_settings().secret_values())
 
 
 def picture(png: bytes, title: str) -> dg.MetadataValue:
