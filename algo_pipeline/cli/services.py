@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,16 +110,20 @@ def _environment(settings: Settings) -> Mapping[str, str]:
 
 @contextmanager
 def _started(service: Service, logs: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    logs.mkdir(parents=True, exist_ok=True)
     with _log_path(service, logs).open("ab") as log:
-        # A session of its own: Ctrl-C reaches the command alone, which then stops its children in order.
-        process = subprocess.Popen(  # noqa: S603 - our own commands
-            service.command,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            env=dict(environment),
-            start_new_session=True,
-        )
+        try:
+            # A session of its own: Ctrl-C reaches the command alone, which then stops its children in order.
+            process = subprocess.Popen(  # noqa: S603 - our own commands
+                service.command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=dict(environment),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ServiceError(f"{service.name} could not be started: {error}.", "Run `make setup` again.") from error
         try:
             yield process
         finally:
@@ -127,16 +131,19 @@ def _started(service: Service, logs: Path, environment: Mapping[str, str]) -> It
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    for sent in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sent)
-        except ProcessLookupError:
-            return
-        try:
-            process.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+    """Ask the process and its children to end, wait for it, then kill what is left of them."""
+    _signal_group(process, signal.SIGTERM)
+    try:
+        process.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+    _signal_group(process, signal.SIGKILL)
+
+
+def _signal_group(process: subprocess.Popen[bytes], sent: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, sent)
 
 
 def _wait_until_ready(service: Service, process: subprocess.Popen[bytes], logs: Path) -> None:
