@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from algo_pipeline_tests.workshop import UNTIL, Workshop, workshop
+
 _DEFAULT_BARS_DIR = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -26,3 +28,31 @@ def real_bars() -> Callable[[str], pd.DataFrame]:
         return bars
 
     return load
+
+
+@pytest.fixture(scope="session")
+def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database: making one takes seconds, copying it none."""
+    from algo_pipeline.registry.mlflow_registry import MlflowRegistry
+
+    path = tmp_path_factory.mktemp("mlflow_template") / "mlflow.db"
+    MlflowRegistry(f"sqlite:///{path}").alias_version("nothing", "nobody")
+    return path
+
+
+SECRETS = {
+    "ALGO_TRADER_ALPACA_API_KEY": "MARKERkey71c9",
+    "ALGO_TRADER_ALPACA_SECRET_KEY": "MARKERsecret8d2e",
+    "ALGO_TRADER_ALERT_URLS": "https://hooks.example/MARKERalert5f0a",
+}
+
+
+@pytest.fixture(scope="session")
+def materialized(tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path) -> Workshop:
+    """The whole graph, challenger included, run once from the shell with secrets set. Only to be read, or copied."""
+    made = workshop(tmp_path_factory.mktemp("pipeline"), mlflow_template, **SECRETS, ALGO_TRADER_CHALLENGER="true")
+    done = made.run("research", "--until", UNTIL, "--json")
+    (made.root / "stdout.json").write_text(done.stdout)
+    (made.root / "stderr.txt").write_text(done.stderr)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return made

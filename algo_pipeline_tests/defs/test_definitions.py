@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster import AssetKey
+
+from algo_pipeline.definitions import build_definitions
+
+_REPOSITORY = Path(__file__).parents[2]
+
+# Group, parents and kinds of each asset.
+_ASSETS: dict[str, tuple[str, set[str], set[str]]] = {
+    "raw_ohlcv": ("market_data", set(), {"pandas", "parquet"}),
+    "features": ("features", {"raw_ohlcv"}, {"numba", "parquet", "talib"}),
+    "labels": ("features", {"raw_ohlcv"}, {"numba", "parquet"}),
+    "dataset": ("dataset", {"features", "labels"}, {"pandas", "parquet"}),
+    "splits": ("dataset", {"dataset"}, {"json"}),
+    "model": ("training", {"dataset", "splits"}, {"sklearn", "skops"}),
+    "calibrator": ("training", {"dataset", "splits", "model"}, {"sklearn", "skops"}),
+    "oos_probabilities": ("training", {"dataset", "splits", "calibrator"}, {"parquet", "sklearn"}),
+    "evaluation": ("training", {"oos_probabilities"}, {"json", "numba"}),
+    "registered_model": (
+        "training",
+        {"raw_ohlcv", "dataset", "calibrator", "oos_probabilities", "evaluation"},
+        {"mlflow", "sklearn"},
+    ),
+    "challenger": ("training", {"raw_ohlcv", "dataset", "splits", "oos_probabilities"}, {"mlflow", "sklearn"}),
+    "backtest_report": (
+        "backtesting",
+        {"raw_ohlcv", "oos_probabilities", "evaluation", "registered_model"},
+        {"mlflow", "numba"},
+    ),
+    "promotion": (
+        "promotion",
+        {
+            *("raw_ohlcv", "dataset", "splits", "calibrator", "oos_probabilities"),
+            *("registered_model", "backtest_report"),
+        },
+        {"json", "mlflow"},
+    ),
+}
+# Asset of each check, and whether it blocks.
+_CHECKS = {
+    "bars_are_valid_and_on_the_hour": ("raw_ohlcv", True),
+    "newest_bar_is_less_than_a_day_old": ("raw_ohlcv", False),
+    "closes_agree_with_a_second_source": ("raw_ohlcv", False),
+    "features_are_finite_after_warm_up": ("features", True),
+    "features_use_no_later_bar": ("features", True),
+    "training_rows_end_before_what_they_are_tested_on": ("splits", True),
+    "probabilities_cover_the_test_blocks_once": ("oos_probabilities", True),
+    "cash_holdings_and_fees_add_up_to_equity": ("backtest_report", True),
+}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return build_definitions()
+
+
+@pytest.fixture(scope="module")
+def specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+
+
+def test_the_asset_graph_is_the_one_designed(specs: dict[str, dg.AssetSpec]) -> None:
+    found = {
+        name: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps}, set(spec.kinds))
+        for name, spec in specs.items()
+    }
+    assert found == _ASSETS
+
+
+def test_every_asset_says_what_it_is_whose_it_is_and_how_fresh_it_should_be(specs: dict[str, dg.AssetSpec]) -> None:
+    for spec in specs.values():
+        assert len(spec.description or "") > 40
+        assert spec.owners == ["team:research"]
+        assert spec.code_version
+        assert isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition)
+        assert spec.partitions_def.name == "symbols"
+        assert spec.freshness_policy is not None
+
+
+def test_bars_should_be_a_day_old_at_most_and_models_a_week(specs: dict[str, dg.AssetSpec]) -> None:
+    def warning_hours(name: str) -> float:
+        policy = specs[name].freshness_policy
+        assert policy is not None
+        return policy.warn_window.to_timedelta().total_seconds() / 3600  # type: ignore[attr-defined,no-any-return]
+
+    assert warning_hours("raw_ohlcv") == 26
+    assert warning_hours("registered_model") == 8 * 24
+
+
+def test_the_checks_and_which_of_them_block(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    found = {key.name: (key.asset_key.to_user_string(), graph.get(key).blocking) for key in graph.asset_check_keys}
+    assert found == _CHECKS
+    assert all(graph.get(key).description for key in graph.asset_check_keys)
+
+
+def test_the_jobs_run_in_process_one_symbol_at_a_time(definitions: dg.Definitions) -> None:
+    research, ingest = (definitions.resolve_job_def(name) for name in ("research", "ingest"))
+    assert research.asset_layer.executable_asset_keys == {AssetKey(name) for name in _ASSETS}
+    assert ingest.asset_layer.executable_asset_keys == {AssetKey("raw_ohlcv")}
+    for job in (research, ingest):
+        assert job.executor_def.name == "in_process"
+        assert job.partitions_def is not None
+        assert job.tags["algo-pipeline/research"] == "true"
+
+
+def test_bars_come_daily_and_models_weekly_by_default(definitions: dg.Definitions) -> None:
+    found = {
+        schedule.name: (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone, schedule.default_status)
+        for schedule in definitions.get_repository_def().schedule_defs
+    }
+    running = dg.DefaultScheduleStatus.RUNNING
+    assert found == {
+        "daily_ingest": ("ingest", "20 0 * * *", "UTC", running),
+        "weekly_retrain": ("research", "40 0 * * 0", "UTC", running),
+    }
+
+
+def test_a_sensor_keeps_partitions_in_step_with_the_settings(definitions: dg.Definitions) -> None:
+    (sensor,) = definitions.get_repository_def().sensor_defs
+    assert (sensor.name, sensor.default_status) == ("configured_symbols", dg.DefaultSensorStatus.RUNNING)
+
+
+def test_a_tick_asks_for_one_run_per_known_symbol(definitions: dg.Definitions) -> None:
+    schedule = definitions.get_schedule_def("daily_ingest")
+    at = datetime(2024, 1, 2, 0, 20, tzinfo=UTC)
+    with dg.instance_for_test() as instance:
+        with dg.build_schedule_context(instance=instance, scheduled_execution_time=at) as context:
+            assert "No symbol" in (schedule.evaluate_tick(context).skip_message or "")
+        instance.add_dynamic_partitions("symbols", ["BTC-USD", "ETH-USD"])
+        with dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=at, repository_def=definitions.get_repository_def()
+        ) as context:
+            requests = schedule.evaluate_tick(context).run_requests or []
+    assert [(request.run_key, request.partition_key) for request in requests] == [
+        ("BTC-USD 2024-01-02T00:20", "BTC-USD"),
+        ("ETH-USD 2024-01-02T00:20", "ETH-USD"),
+    ]
+
+
+def test_the_sensor_adds_what_is_missing_and_explains_bad_settings(
+    definitions: dg.Definitions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sensor = definitions.get_sensor_def("configured_symbols")
+    monkeypatch.setenv("ALGO_TRADER_SYMBOLS", "BTC/USD,SOL/USD")
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("symbols", ["BTC-USD"])
+        context = dg.build_sensor_context(instance=instance, definitions=definitions)
+        (request,) = sensor.evaluate_tick(context).dynamic_partitions_requests or []
+        assert request.partition_keys == ["SOL-USD"]
+        instance.add_dynamic_partitions("symbols", ["SOL-USD"])
+        assert "Every configured symbol" in (sensor.evaluate_tick(context).skip_message or "")
+        monkeypatch.setenv("ALGO_TRADER_SYMBOLS", "nonsense")
+        assert "ALGO_TRADER_SYMBOLS" in (sensor.evaluate_tick(context).skip_message or "")
+
+
+_HEAVY = ("mlflow", "sklearn", "ccxt", "alpaca", "skops", "matplotlib")
+
+
+def test_the_code_location_loads_without_heavy_packages() -> None:
+    code = f"import sys, algo_pipeline.definitions; print([name for name in {_HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
+
+
+def test_dagster_validates_the_workspace(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "dagster"), "definitions", "validate", "-w", "workspace.yaml"],
+        check=False,
+        cwd=_REPOSITORY,
+        env={**os.environ, "DAGSTER_HOME": str(tmp_path), "DAGSTER_DISABLE_TELEMETRY": "true"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
