@@ -30,7 +30,11 @@ _SKILL = "log_loss_skill"
 
 
 def verdict_sentence(
-    evaluation: Evaluation, strategy: BacktestResult, at_zero_cost: BacktestResult | None = None
+    evaluation: Evaluation,
+    strategy: BacktestResult,
+    at_zero_cost: BacktestResult | None = None,
+    *,
+    simulated: bool = False,
 ) -> str:
     """Judge a strategy by the rules above.
 
@@ -42,13 +46,22 @@ def verdict_sentence(
         Their backtest after costs, kill switch off.
     at_zero_cost : BacktestResult or None
         The same without fees and slippage, told beside it.
+    simulated : bool
+        Whether the bars are no market's; the sentence then begins with that.
 
     Returns
     -------
     str
         One sentence in plain words with the figures it rests on.
     """
-    return f"{_skill_clause(evaluation)}; {_result_clause(strategy, at_zero_cost)}: {_advice(evaluation, strategy)}."
+    sentence = (
+        f"{_skill_clause(evaluation)}; {_result_clause(strategy, at_zero_cost)}: {_advice(evaluation, strategy)}."
+    )
+    return (
+        f"On simulated bars, which say nothing of a market: {sentence[0].lower()}{sentence[1:]}"
+        if simulated
+        else sentence
+    )
 
 
 def pays_after_costs(strategy: BacktestResult) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import pandas as pd
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -28,6 +29,8 @@ _SQLITE = "sqlite:///"
 SourceName = Literal["binance", "alpaca", "file", "simulated"]
 LabelName = Literal["direction_1h", "direction_4h", "direction_24h", "triple_barrier_24h"]
 _RULES = BacktestConfig()
+_FILE_HISTORY_START = "1970-01-01"
+_VENUE_HISTORY_START = "2020-01-01"
 
 
 class Settings(BaseSettings):
@@ -46,7 +49,9 @@ class Settings(BaseSettings):
     )
     data_source: SourceName = Field("binance", description="Where bars come from.")
     data_path: Path | None = Field(None, description="The user's own bars (CSV or Parquet) for the source `file`.")
-    history_start: str = Field("2020-01-01", description="First bar to ask a source for, UTC.")
+    history_start: str | None = Field(
+        None, description="First bar to ask a source for, UTC; unset: all of a `file`, 2020-01-01 for the others."
+    )
     label: LabelName = Field("direction_1h", description="The label that is trained, evaluated and traded.")
     model: Literal["logistic", "boosting"] = Field("logistic", description="Kind of the base model.")
     calibrator: Literal["platt", "isotonic"] = Field("platt", description="How scores become probabilities.")
@@ -63,7 +68,7 @@ class Settings(BaseSettings):
     data_dir: Path | None = Field(None, description="Bars; default: `data` under the artifacts folder.")
     mlflow_tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow's backend store.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
-        "INFO", description="Console log level."
+        "INFO", description="Lowest level in the console log of a run that the daemon started."
     )
 
     dagster_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster web UI on 127.0.0.1.")
@@ -117,8 +122,9 @@ class Settings(BaseSettings):
 
     @field_validator("history_start")
     @classmethod
-    def _check_history_start(cls, value: str) -> str:
-        to_utc(value)
+    def _check_history_start(cls, value: str | None) -> str | None:
+        if value is not None:
+            to_utc(value)
         return value
 
     @model_validator(mode="after")
@@ -131,6 +137,11 @@ class Settings(BaseSettings):
     def backtest_config(self) -> BacktestConfig:
         """The trading rules among the settings."""
         return BacktestConfig(**{name: getattr(self, name) for name in BacktestConfig.__dataclass_fields__})
+
+    def history_start_at(self) -> pd.Timestamp:
+        """The first bar to ask the source for: a file is used whole unless the setting says otherwise."""
+        default = _FILE_HISTORY_START if self.data_source == "file" else _VENUE_HISTORY_START
+        return to_utc(self.history_start or default)
 
     def parsed_symbols(self) -> tuple[Symbol, ...]:
         """The configured pairs."""

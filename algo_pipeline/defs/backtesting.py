@@ -105,7 +105,9 @@ def _inputs(
         strategy=runs.strategy,
         deployed=runs.deployed,
         at_zero_cost=runs.at_zero_cost,
-        verdict=verdict_sentence(evaluation, runs.strategy, runs.at_zero_cost),
+        verdict=verdict_sentence(
+            evaluation, runs.strategy, runs.at_zero_cost, simulated=settings.data_source == "simulated"
+        ),
         notes=(f"{missing} hours are missing from the bars, in {len(gaps)} gaps.",) if gaps else (),
     )
 

@@ -62,7 +62,7 @@ def splits(context: dg.AssetExecutionContext, pipeline: Pipeline, dataset: pd.Da
             for fold in plan.folds
         ]
         folds = pd.DataFrame(
-            rows, columns=["base", "calibration", "test rows"], index=pd.RangeIndex(1, len(rows) + 1, name="fold")
+            rows, columns=["base", "calibration", "test rows"], index=pd.RangeIndex(len(rows), name="fold")
         )
         timeline = fold_timeline(plan, pd.DatetimeIndex(dataset.index))
         context.add_output_metadata(

@@ -8,6 +8,7 @@ from algo_pipeline.common.schemas import bar_problems
 from algo_pipeline.common.time import BAR, utc_now
 from algo_pipeline.data.crosscheck import compare_closes
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
+from algo_pipeline.defs.progress import NOT_ASKED
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import picture, span_metadata, stage, table
 from algo_pipeline.sources.update import IngestProgress, IngestResult, update_bars
@@ -63,15 +64,13 @@ def newest_bar_is_less_than_a_day_old(
     context: dg.AssetCheckExecutionContext, raw_ohlcv: pd.DataFrame, pipeline: Pipeline
 ) -> dg.AssetCheckResult:
     """The last closed bar is recent; asked only of a source that is a live market."""
-    source = pipeline.settings().data_source
-    newest = raw_ohlcv.index[-1]
-    exempt = source in ("file", "simulated") or bool(pipeline.until)
-    age = utc_now() - newest
+    if not _is_live_market(pipeline):
+        return _not_asked(pipeline)
+    age = utc_now() - raw_ohlcv.index[-1]
     return dg.AssetCheckResult(
-        passed=exempt or age <= _RECENT,
+        passed=age <= _RECENT,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"The newest bar opened at {newest:%Y-%m-%d %H:%M} UTC"
-        + (f"; the source {source} is no live market or the run ends in the past." if exempt else "."),
+        description=f"The newest bar opened at {raw_ohlcv.index[-1]:%Y-%m-%d %H:%M} UTC.",
         metadata={"age_hours": age / BAR},
     )
 
@@ -81,11 +80,8 @@ def closes_agree_with_a_second_source(
     context: dg.AssetCheckExecutionContext, raw_ohlcv: pd.DataFrame, pipeline: Pipeline
 ) -> dg.AssetCheckResult:
     """The last days' closes lie within 1 % of CoinGecko's prices; asked only of a live market, and only a warning."""
-    source = pipeline.settings().data_source
-    if source in ("file", "simulated") or pipeline.until:
-        return dg.AssetCheckResult(
-            passed=True, description=f"Not asked: {source} is no live market, or the run ends in the past."
-        )
+    if not _is_live_market(pipeline):
+        return _not_asked(pipeline)
     symbol, start = partition_symbol(context.partition_key), raw_ohlcv.index[-1] - _COMPARED
     try:
         closes = pipeline.price_check().fetch_closes(symbol, start, raw_ohlcv.index[-1] + BAR)
@@ -103,6 +99,17 @@ def closes_agree_with_a_second_source(
     )
 
 
+def _is_live_market(pipeline: Pipeline) -> bool:
+    return pipeline.settings().data_source not in ("file", "simulated") and not pipeline.until
+
+
+def _not_asked(pipeline: Pipeline) -> dg.AssetCheckResult:
+    source = pipeline.settings().data_source
+    return dg.AssetCheckResult(
+        passed=True, description=f"{NOT_ASKED}: the source {source} is no live market, or the run ends in the past."
+    )
+
+
 def _metadata(result: IngestResult) -> dict[str, dg.MetadataValue]:
     from algo_pipeline.backtest.plots import price_with_trades
 
@@ -115,6 +122,9 @@ def _metadata(result: IngestResult) -> dict[str, dg.MetadataValue]:
         "source": dg.MetadataValue.text(result.source),
         "venue_symbol": dg.MetadataValue.text(result.venue_symbol),
         "new_bars": dg.MetadataValue.int(result.n_new),
+        "refetched_gaps": dg.MetadataValue.int(result.n_refetched),
+        "repaired_bars": dg.MetadataValue.int(result.n_repaired),
+        "bars_changed_at_the_source": dg.MetadataValue.int(result.n_conflicts),
         "gaps": dg.MetadataValue.int(len(gaps)),
         "missing_bars": dg.MetadataValue.int(int(gaps["bars"].sum())),
         "gap_list": table(gaps.head(_SHOWN_GAPS)),

@@ -9,6 +9,10 @@ import dagster as dg
 _INDENT = " " * 9
 
 
+NOT_ASKED = "Not asked"
+"""How the description of a check begins that does not apply to a run."""
+
+
 class ProgressHandler(logging.Handler):
     """Writes one line per finished step and per warning to stderr."""
 
@@ -39,7 +43,7 @@ class ProgressHandler(logging.Handler):
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             if event.step_key:
-                self._notes[event.step_key] = "holds" if check.passed else f"FAILED: {check.description or ''}"
+                self._notes[event.step_key] = _result_of(check.passed, check.description or "")
                 self._names.setdefault(event.step_key, f"  {check.check_name.replace('_', ' ')}")
         elif event.event_type_value == "STEP_SUCCESS":
             seconds = event.step_success_data.duration_ms / 1000
@@ -55,6 +59,12 @@ class ProgressHandler(logging.Handler):
     def _write(self, line: str) -> None:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
+
+
+def _result_of(passed: bool, description: str) -> str:
+    if not passed:
+        return f"FAILED: {description}"
+    return "not asked" if description.startswith(NOT_ASKED) else "holds"
 
 
 @dg.logger(

@@ -112,12 +112,13 @@ def promotion(
     """Judge, then deploy what was decided."""
     with stage(context):
         symbol, data = partition_symbol(context.partition_key), load_dataset(dataset, pipeline)
-        deployed = _comparable_bundle(context, pipeline, symbol)
-        champion = _champion(deployed, pipeline, data, splits, oos_probabilities) if deployed else None
-        runs = run_variants(raw_ohlcv, oos_probabilities["probability"], pipeline.settings().backtest_config())
-        pays = pays_after_costs(runs.strategy)
-        candidate = Candidate(pipeline.recipe().hash, oos_probabilities, pays_after_costs=pays)
-        decision = judge(candidate, champion, Policy(pipeline.settings().promotion_policy))
+        deployed = _deployed_bundle(context, pipeline, symbol)
+        occupied_by = _incomparable(deployed, pipeline) if deployed else None
+        champion = None
+        if deployed and occupied_by is None:
+            champion = _champion(deployed, pipeline, data, splits, oos_probabilities)
+        candidate = _candidate(pipeline, data, oos_probabilities, raw_ohlcv)
+        decision = judge(candidate, champion, Policy(pipeline.settings().promotion_policy), occupied_by)
         if decision.deployed:
             _deploy(pipeline, symbol, data, calibrator.production, registered_model, decision)
         outcome = _record(pipeline, symbol, registered_model, deployed, decision)
@@ -134,20 +135,36 @@ def promotion(
         return outcome
 
 
-def _comparable_bundle(context: dg.AssetExecutionContext, pipeline: Pipeline, symbol: Symbol) -> ChampionBundle | None:
-    """The deployed champion, if it learnt the same label from the same source."""
-    settings = pipeline.settings()
+def _deployed_bundle(context: dg.AssetExecutionContext, pipeline: Pipeline, symbol: Symbol) -> ChampionBundle | None:
+    """The deployed champion; a damaged one counts as none, and is replaced."""
     try:
-        bundle = pipeline.bundles().load(symbol)
+        return pipeline.bundles().load(symbol)
     except AlgoPipelineError as error:
         context.log.warning(f"The deployed bundle can't be read and will be replaced: {error}")
         return None
-    if bundle is None or (bundle.label, bundle.source) == (settings.label, settings.data_source):
-        return bundle
-    context.log.warning(
-        f"The deployed champion learnt {bundle.label} from {bundle.source}; it is replaced, not compared."
+
+
+def _incomparable(bundle: ChampionBundle, pipeline: Pipeline) -> str | None:
+    """Why a deployed champion can't be compared with what this run made, or None if it can."""
+    settings = pipeline.settings()
+    if (bundle.label, bundle.source) == (settings.label, settings.data_source):
+        return None
+    path = pipeline.bundles().path(Symbol.parse(bundle.symbol))
+    return (
+        f"the champion in place learnt {bundle.label} from {bundle.source} and can't be compared; "
+        f"move {path} away to make room, or use another ALGO_TRADER_ARTIFACTS_DIR"
     )
-    return None
+
+
+def _candidate(pipeline: Pipeline, data: Dataset, oos: pd.DataFrame, bars: pd.DataFrame) -> Candidate:
+    """What the gate must know of the newest version."""
+    runs = run_variants(bars, oos["probability"], pipeline.settings().backtest_config())
+    return Candidate(
+        recipe_hash=pipeline.recipe().hash,
+        oos=oos,
+        pays_after_costs=pays_after_costs(runs.strategy),
+        training_end=data.training_end,
+    )
 
 
 def _champion(

@@ -13,10 +13,13 @@ from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.registry.training_record import Training, training_record
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.evaluate import Evaluation
+from algo_pipeline.research.splits import walk_forward
 
 if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
     from algo_pipeline.research.train import Recipe
+
+_IMPORTANCE_ROWS = 2_000
 
 
 def register(
@@ -49,8 +52,9 @@ def feature_importance(dataset: Dataset, recipe: "Recipe", estimator: "Calibrate
     """How much each feature counts in the production model."""
     from algo_pipeline.models.catalog import make_model
 
-    # The rows after the base part: what a permuted feature costs is asked on rows the model was not fitted on.
-    tail = slice(-min(len(dataset) // 5, 2_000), None)
+    # What a permuted feature costs is asked on the newest rows of those that the base model was not fitted on.
+    unseen = walk_forward(len(dataset), dataset.label, recipe.split).production.calibration
+    tail = slice(max(unseen.start, unseen.stop - _IMPORTANCE_ROWS), unseen.stop)
     weights = make_model(recipe.model_kind).feature_weights(
         estimator.model, dataset.matrix()[tail], np.asarray(dataset.target, dtype=np.float64)[tail]
     )

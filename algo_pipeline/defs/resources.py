@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
+from pydantic import PrivateAttr
 
 from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import StorageError
 from algo_pipeline.common.logger import configure_logging
 from algo_pipeline.common.time import last_closed_open, to_utc, utc_now
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.defs.stage import SHELL_TAG
 from algo_pipeline.interfaces.market_data import MarketDataSource
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.ledger import PromotionLedger
@@ -33,18 +35,25 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
     until: str = ""
     """Use only bars closed at or before this time (ISO 8601, UTC)."""
 
+    _settings: Settings | None = PrivateAttr(default=None)
+
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Log to the artifacts folder, with every secret masked, in whatever process the run has."""
         settings = self.settings()
-        configure_logging(settings.log_level, settings.artifacts_dir / "logs", settings.secret_values(), console=False)
+        run = context.dagster_run
+        at_shell = run is not None and SHELL_TAG in run.tags  # a shell has progress lines instead
+        folder = settings.artifacts_dir / "logs"
+        configure_logging(settings.log_level, folder, settings.secret_values(), console=not at_shell)
 
     def settings(self) -> Settings:
-        """The settings in force, read anew in each step."""
-        return load_settings(data_source=self.source or None, data_path=self.path or None)
+        """The settings in force, read once a run."""
+        if self._settings is None:
+            self._settings = load_settings(data_source=self.source or None, data_path=self.path or None)
+        return self._settings
 
     def history_start(self) -> pd.Timestamp:
         """The earliest time to ask a source for."""
-        return to_utc(self.settings().history_start)
+        return self.settings().history_start_at()
 
     def history_end(self) -> pd.Timestamp:
         """Bars that close after this time do not exist for the run: ``until``, or the last full hour."""

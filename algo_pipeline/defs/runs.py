@@ -15,6 +15,7 @@ from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.automation import RESEARCH_TAG, research_job
 from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.partitions import add_symbols
+from algo_pipeline.defs.stage import SHELL_TAG
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _run_symbol(
             run_config=scope.run_config(str(symbol), quiet),
             instance=instance,
             partition_key=symbol.slug,
-            tags=RESEARCH_TAG,
+            tags={**RESEARCH_TAG, SHELL_TAG: "true"},
             run_id=run_id,
         )
     except Exception as raised:

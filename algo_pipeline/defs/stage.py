@@ -2,17 +2,24 @@
 
 import base64
 import logging
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 import pandas as pd
+from loguru import logger
 
 from algo_pipeline.common.config import load_settings
 from algo_pipeline.common.errors import AlgoPipelineError, TransientSourceError
 from algo_pipeline.common.logger import SecretMasker, forward_logs
 
+SHELL_TAG = "algo-pipeline/shell"
+"""Marks runs that a person started at a shell and waits for."""
+
+_RETRIES = 2
+_FIRST_RETRY_S = 60
 _LEVELS = {"DEBUG": logging.DEBUG, "WARNING": logging.WARNING, "ERROR": logging.ERROR, "CRITICAL": logging.CRITICAL}
 
 
@@ -20,8 +27,10 @@ _LEVELS = {"DEBUG": logging.DEBUG, "WARNING": logging.WARNING, "ERROR": logging.
 def stage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
     """Bridge the project's log into the run's, and turn a foreseeable error into a failure with its remedy.
 
-    Only an error that may pass lets the run be retried.
+    An error that may pass makes a run of the daemon try the step again, twice, a minute and then two later. A person
+    at a shell is told at once instead.
     """
+    started = time.perf_counter()
 
     def show(level: str, message: str) -> None:
         context.log.log(_LEVELS.get(level, logging.INFO), message)
@@ -29,12 +38,17 @@ def stage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> 
     with forward_logs(show):
         try:
             yield
+            seconds = time.perf_counter() - started
+            logger.debug("{} {} took {:.2f} s", context.partition_key, context.op_execution_context.op.name, seconds)
         except AlgoPipelineError as error:
+            if isinstance(error, TransientSourceError) and SHELL_TAG not in context.run.tags:
+                wait_s = _FIRST_RETRY_S * 2**context.op_execution_context.retry_number
+                raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=wait_s) from _without_secrets(error)
             shown = _without_secrets(error)
             raise dg.Failure(
                 description=str(shown),
                 metadata={"code": shown.code, "remedy": shown.remedy or "–"},
-                allow_retries=isinstance(error, TransientSourceError),
+                allow_retries=False,
             ) from shown
         except Exception as error:
             text = "".join(traceback.format_exception(error))

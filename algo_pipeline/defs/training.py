@@ -137,7 +137,7 @@ def evaluation(context: dg.AssetExecutionContext, oos_probabilities: pd.DataFram
         folds = pd.DataFrame(
             [(fold.n, fold.auc, fold.log_loss_skill, fold.ece) for fold in scores.folds],
             columns=["rows", "AUC", "log-loss skill", "ECE"],
-            index=pd.RangeIndex(1, len(scores.folds) + 1, name="fold"),
+            index=pd.RangeIndex(len(scores.folds), name="fold"),
         )
         context.add_output_metadata(
             {

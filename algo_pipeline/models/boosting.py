@@ -13,7 +13,7 @@ from algo_pipeline.interfaces.model import ModelInterface
 from algo_pipeline.models.threads import single_threaded
 
 _SEED = 0
-_PERMUTATIONS = 3
+_PERMUTATIONS = 2
 
 
 class GradientBoosting(ModelInterface):

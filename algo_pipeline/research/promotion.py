@@ -41,12 +41,15 @@ class Candidate:
         Whether every blocking check of its run passed.
     pays_after_costs : bool
         Whether the backtest of its probabilities gives evidence of a gain after costs.
+    training_end : pd.Timestamp or None
+        Close of the last bar that its fits or labels read; None asks no question of age.
     """
 
     recipe_hash: str
     oos: pd.DataFrame
     checks_passed: bool = True
     pays_after_costs: bool = True
+    training_end: pd.Timestamp | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,13 +102,30 @@ class GateDecision:
     figures: Mapping[str, float | int | str]
 
 
-def judge(candidate: Candidate, champion: Champion | None, policy: Policy = Policy.GATED) -> GateDecision:
+def judge(
+    candidate: Candidate, champion: Champion | None, policy: Policy = Policy.GATED, occupied_by: str | None = None
+) -> GateDecision:
     """Decide on a candidate.
 
+    Parameters
+    ----------
+    candidate : Candidate
+        Asks to be champion.
+    champion : Champion or None
+        The deployed one it is compared with.
+    policy : Policy
+        ``ALWAYS`` deploys whatever the evidence says.
+    occupied_by : str or None
+        Names a deployed champion that can't be compared, having learnt another label or from another source. The
+        candidate is then judged as a first model, but takes no place: that is for a person to clear.
+
+    Notes
+    -----
     - *First model*: its log loss is better than the base rate's, the interval of the difference clear of zero.
     - *Refresh* (the champion's recipe on newer data): on the hours after the champion's training end the recipe's
       walk-forward probabilities are not worse than the champion's own, that is the interval of the difference is not
       wholly above zero; with fewer than 500 such hours, all checks passed and it is not worse than the base rate.
+    - *Older*: a candidate whose training ends before the champion's never replaces it.
     - *New recipe*: better than the champion's recipe on identical rows, the interval clear of zero.
 
     Being no worse than a champion that may not trade is no evidence of skill: a candidate trades only if it passed
@@ -115,6 +135,8 @@ def judge(candidate: Candidate, champion: Champion | None, policy: Policy = Poli
     base = compare_with_base_rate(candidate.oos)
     if champion is None:
         passed, why, figures = _judge_first(base)
+    elif candidate.training_end is not None and candidate.training_end < champion.training_end:
+        passed, why, figures = _judge_older(candidate.training_end, champion.training_end)
     elif champion.recipe_hash == candidate.recipe_hash:
         passed, why, figures = _judge_refresh(candidate, champion, base)
     else:
@@ -124,9 +146,9 @@ def judge(candidate: Candidate, champion: Champion | None, policy: Policy = Poli
     trading = Trading.ON if passed and earned and candidate.pays_after_costs else Trading.FLAT
     gated = GateDecision(
         passed=passed,
-        deployed=passed or champion is None,
+        deployed=occupied_by is None and (passed or champion is None),
         trading=trading,
-        reason=f"{why} {_consequence(passed, earned, trading, champion)}",
+        reason=f"{why} {_consequence(passed, earned, trading, champion, occupied_by)}",
         figures={"rule": _rule(candidate, champion), **_figures("base_rate", base), **figures},
     )
     return gated if policy is Policy.GATED else _overruled(gated)
@@ -135,6 +157,15 @@ def judge(candidate: Candidate, champion: Champion | None, policy: Policy = Poli
 def _judge_first(base: PairedComparison) -> tuple[bool, str, dict[str, float | int | str]]:
     verdict = "is better" if base.is_better else "is not shown to be better"
     return base.is_better, f"The log loss {verdict} than the base rate's ({_describe(base)}).", {}
+
+
+def _judge_older(
+    candidate_end: pd.Timestamp, champion_end: pd.Timestamp
+) -> tuple[bool, str, dict[str, float | int | str]]:
+    why = (
+        f"Its training ends at {candidate_end:%Y-%m-%d %H:%M}, before the champion's at {champion_end:%Y-%m-%d %H:%M}."
+    )
+    return False, why, {}
 
 
 def _judge_refresh(
@@ -146,8 +177,9 @@ def _judge_refresh(
         passed = candidate.checks_passed and not base.is_worse
         checks = "all checks passed" if candidate.checks_passed else "a check failed"
         worse = "is worse" if base.is_worse else "is not worse"
+        newer_hours = "No hour follows" if hours == 0 else f"Only {hours} hours follow"
         why = (
-            f"Only {hours} hours follow the champion's training end (fewer than {MIN_REFRESH_HOURS}); {checks} and the"
+            f"{newer_hours} the champion's training end ({MIN_REFRESH_HOURS} would be compared); {checks} and the"
             f" recipe {worse} than the base rate ({_describe(base)})."
         )
         return passed, why, {"refresh_hours": hours}
@@ -180,7 +212,11 @@ def _overruled(gated: GateDecision) -> GateDecision:
     return GateDecision(gated.passed, True, Trading.ON, reason, {**gated.figures, "policy": Policy.ALWAYS.value})
 
 
-def _consequence(passed: bool, earned: bool, trading: Trading, champion: Champion | None) -> str:
+def _consequence(
+    passed: bool, earned: bool, trading: Trading, champion: Champion | None, occupied_by: str | None
+) -> str:
+    if occupied_by is not None:
+        return f"It is not deployed: {occupied_by}."
     if passed and trading is Trading.ON:
         return "It is deployed and trades."
     if passed and earned:

@@ -89,3 +89,8 @@ def test_an_undefined_benchmark_is_not_beaten() -> None:
 def test_luck_follows_the_daily_returns() -> None:
     assert luck_of(_result(0.5, 0.0, noise=0.001)) < 0.001
     assert luck_of(_result(-0.5, 0.0, noise=0.001)) > 0.999
+
+
+def test_simulated_bars_are_named_before_anything_else() -> None:
+    sentence = verdict_sentence(REAL, _result(-0.43, 1.2), simulated=True)
+    assert sentence.startswith("On simulated bars, which say nothing of a market: predictive skill")

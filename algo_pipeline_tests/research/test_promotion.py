@@ -161,3 +161,26 @@ def test_a_champion_without_any_hour_since_its_training_end_can_be_refreshed() -
     decision = judge(Candidate("a", frame), champion(frame.iloc[:0]))
     assert decision.passed
     assert decision.figures["refresh_hours"] == 0
+
+
+def test_a_candidate_trained_to_an_earlier_time_never_replaces_the_champion() -> None:
+    good = forecasts(1.0)
+    end = good.index[-1]
+    deployed = champion(good, training_end=end)
+    older = judge(Candidate("a", good, training_end=end - pd.Timedelta(hours=1)), deployed)
+    assert (older.passed, older.deployed) == (False, False)
+    assert "before the champion's" in older.reason
+    assert judge(Candidate("a", good, training_end=end), deployed).deployed
+
+
+def test_a_candidate_takes_no_place_from_a_champion_that_cannot_be_compared() -> None:
+    decision = judge(Candidate("a", forecasts(1.0)), None, occupied_by="the champion in place learnt something else")
+    assert (decision.passed, decision.deployed) == (True, False)
+    assert "It is not deployed: the champion in place learnt something else." in decision.reason
+    assert judge(Candidate("a", forecasts(1.0)), None, Policy.ALWAYS, occupied_by="another").deployed
+
+
+def test_skill_that_does_not_pay_after_costs_is_deployed_flat() -> None:
+    decision = judge(Candidate("a", forecasts(1.0), pays_after_costs=False), None)
+    assert (decision.passed, decision.deployed, decision.trading) == (True, True, Trading.FLAT)
+    assert "no evidence of a gain after costs" in decision.reason
