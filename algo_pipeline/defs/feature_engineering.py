@@ -71,6 +71,10 @@ def labels(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.Dat
 )
 def features_are_finite_after_warm_up(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
     """Once every warm-up has passed, a row lacks a feature only where a gap in the bars explains it."""
+    if not features.index.equals(raw_ohlcv.index):
+        return dg.AssetCheckResult(
+            passed=False, description=f"{len(features):,} rows of features do not match {len(raw_ohlcv):,} bars."
+        )
     steps = raw_ohlcv.index.to_series().diff() != pd.Timedelta(hours=1)
     near_gap = steps.rolling(169, min_periods=1).max().astype(bool).to_numpy()
     incomplete = features.isna().any(axis=1).to_numpy()
@@ -78,7 +82,7 @@ def features_are_finite_after_warm_up(features: pd.DataFrame, raw_ohlcv: pd.Data
     unexplained[: MAX_WARMUP_BARS - 1] = False
     first = f" First: {features.index[unexplained][0]}." if unexplained.any() else ""
     return dg.AssetCheckResult(
-        passed=not unexplained.any() and features.index.equals(raw_ohlcv.index),
+        passed=not unexplained.any(),
         description=f"{int(unexplained.sum())} rows lack a feature without a reason.{first}",
         metadata={"incomplete_rows": int(incomplete.sum()), "unexplained_rows": int(unexplained.sum())},
     )

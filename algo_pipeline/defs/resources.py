@@ -40,7 +40,7 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Log to the artifacts folder, with every secret masked, in whatever process the run has."""
         settings = self.settings()
-        run = context.dagster_run
+        run = context.run
         at_shell = run is not None and SHELL_TAG in run.tags  # a shell has progress lines instead
         folder = settings.artifacts_dir / "logs"
         configure_logging(settings.log_level, folder, settings.secret_values(), console=not at_shell)
