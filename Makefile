@@ -33,6 +33,7 @@ $(INSTALLED): requirements.lock requirements-installer.lock pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m algo_pipeline.cli.warm_up
 	@touch $@
 
 demo: setup  ## The whole research graph on simulated bars: no keys, no network.

@@ -1,0 +1,38 @@
+"""Compile every kernel once, so that the first run does not wait for it: ``python -m algo_pipeline.cli.warm_up``.
+
+Numba keeps what it compiled on disk, beside the sources; a later start loads it in milliseconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+
+import pandas as pd
+
+from algo_pipeline.common.types import Symbol
+
+_HOURS = 3_000
+
+
+def main() -> None:
+    """Run the whole pure research path and its backtests on a small simulated market."""
+    from algo_pipeline.backtest.variants import run_variants
+    from algo_pipeline.common.trading_rules import BacktestConfig
+    from algo_pipeline.data.simulation import simulate_bars
+    from algo_pipeline.research.pipeline import run_research
+    from algo_pipeline.research.promotion import Candidate, judge
+    from algo_pipeline.research.splits import SplitRule
+    from algo_pipeline.research.train import Recipe
+
+    start = pd.Timestamp("2020-01-01T00:00Z")
+    bars = simulate_bars(Symbol("BTC", "USD"), start, start + pd.Timedelta(hours=_HOURS), seed=0, signal_strength=0.3)
+    recipe = dataclasses.replace(Recipe(), split=SplitRule(n_folds=2))
+    result = run_research(bars, recipe, n_resamples=2)
+    run_variants(bars, result.oos["probability"], BacktestConfig())
+    judge(Candidate(recipe.hash, result.oos), None)
+
+
+if __name__ == "__main__":
+    sys.stderr.write("Compiling kernels (first time only) …\n")
+    main()
