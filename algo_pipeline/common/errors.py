@@ -129,3 +129,9 @@ class CheckFailedError(AlgoPipelineError):
     """A blocking check of the data or of the results failed; what depends on it was not made."""
 
     code = "check_failed"
+
+
+class UnforeseenError(AlgoPipelineError):
+    """Something broke that no rule foresees: a defect of the program."""
+
+    code = "unexpected"

@@ -1,35 +1,17 @@
-"""The backtest of the out-of-sample probabilities and its report."""
+"""The backtest of the out-of-sample probabilities."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from algo_pipeline.backtest.identity import identity_error
-from algo_pipeline.backtest.plots import equity_and_drawdown, price_with_trades
-from algo_pipeline.backtest.report import (
-    ReportInputs,
-    equity_curve_csv,
-    render_html,
-    render_markdown,
-    report_document,
-    trades_csv,
-)
-from algo_pipeline.backtest.variants import run_variants
-from algo_pipeline.backtest.verdict import verdict_sentence
-from algo_pipeline.common.storage import to_json, write_text
-from algo_pipeline.common.types import Symbol
-from algo_pipeline.data.ingest import find_gaps
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import picture, stage, table
+from algo_pipeline.defs.stage import stage
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation
 
-_IDENTITY_TOLERANCE = 1e-9
-_IDENTITY = "cash_holdings_and_fees_add_up_to_equity"
+IDENTITY_CHECK = "cash_holdings_and_fees_add_up_to_equity"
 
 
 @dg.asset(
@@ -42,7 +24,7 @@ _IDENTITY = "cash_holdings_and_fees_add_up_to_equity"
     "off), as deployed (on) and at zero cost, with its report as md, json, csv and a self-contained HTML page.",
     check_specs=[
         dg.AssetCheckSpec(
-            _IDENTITY,
+            IDENTITY_CHECK,
             asset="backtest_report",
             blocking=True,
             description="At every bar, start cash + Σ sells − Σ buys − Σ fees + quantity × close equals equity.",
@@ -59,85 +41,12 @@ def backtest_report(
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Backtest, write the report, log its figures to the training's run; its value is the strategy's curve."""
     with stage(context):
+        from algo_pipeline.defs.reporting import accounting_check, report_inputs, report_metadata, write_report
+
         symbol = partition_symbol(context.partition_key)
-        inputs = _inputs(symbol, pipeline, raw_ohlcv, oos_probabilities, evaluation, registered_model)
+        inputs = report_inputs(symbol, pipeline, raw_ohlcv, oos_probabilities, evaluation, registered_model)
         folder = pipeline.settings().artifacts_dir / "backtest" / symbol.slug
-        files = _write_report(inputs, folder)
+        files = write_report(inputs, folder)
         pipeline.registry().log_results(registered_model, {}, {"verdict": inputs.verdict}, files)
-        yield dg.Output(inputs.strategy.curve, metadata=_metadata(inputs, folder))
-        yield _accounting(inputs)
-
-
-def _accounting(inputs: ReportInputs) -> dg.AssetCheckResult:
-    errors = {kind: identity_error(result, inputs.bars["close"]) for kind, result in inputs.backtests.items()}
-    worst = max(errors.values())
-    return dg.AssetCheckResult(
-        check_name=_IDENTITY,
-        passed=worst <= _IDENTITY_TOLERANCE,
-        description=f"Largest error over {len(inputs.bars):,} bars, {len(errors)} runs: {worst:.1e} of start cash.",
-        metadata={f"error_{kind}": error for kind, error in errors.items()},
-    )
-
-
-def _inputs(
-    symbol: Symbol,
-    pipeline: Pipeline,
-    bars: pd.DataFrame,
-    oos: pd.DataFrame,
-    evaluation: Evaluation,
-    version: RegisteredVersion,
-) -> ReportInputs:
-    settings, recipe, config = pipeline.settings(), pipeline.recipe(), pipeline.settings().backtest_config()
-    runs = run_variants(bars, oos["probability"], config)
-    gaps = find_gaps(runs.bars)
-    missing = sum(gap.n_bars for gap in gaps)
-    return ReportInputs(
-        symbol=symbol,
-        label=recipe.label,
-        source=settings.data_source,
-        recipe=recipe.describe(),
-        recipe_hash=recipe.hash,
-        model_version=f"{version.model_name} version {version.version}",
-        bars=runs.bars,
-        oos=oos,
-        evaluation=evaluation,
-        config=config,
-        strategy=runs.strategy,
-        deployed=runs.deployed,
-        at_zero_cost=runs.at_zero_cost,
-        verdict=verdict_sentence(
-            evaluation, runs.strategy, runs.at_zero_cost, simulated=settings.data_source == "simulated"
-        ),
-        notes=(f"{missing} hours are missing from the bars, in {len(gaps)} gaps.",) if gaps else (),
-    )
-
-
-def _write_report(inputs: ReportInputs, folder: Path) -> dict[str, bytes]:
-    texts = {
-        "equity_curve.csv": equity_curve_csv(inputs.strategy),
-        "trades.csv": trades_csv(inputs.strategy),
-        "report.json": to_json(report_document(inputs)) + "\n",
-        "report.md": render_markdown(inputs),
-        "report.html": render_html(inputs),
-    }
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    return {f"backtest/{name}": text.encode() for name, text in texts.items()}
-
-
-def _metadata(inputs: ReportInputs, folder: Path) -> dict[str, Any]:
-    metrics = inputs.strategy.metrics
-    latched = inputs.deployed.kill_switch_at
-    rows = pd.DataFrame({kind: result.metrics for kind, result in inputs.backtests.items()}).rename_axis("metric")
-    return {
-        "verdict": dg.MetadataValue.text(inputs.verdict),
-        "total_return": metrics["total_return"],
-        "buy_and_hold_return": metrics["buy_and_hold_return"],
-        "n_trades": int(metrics["n_trades"]),
-        "costs_paid": metrics["costs_paid"],
-        "kill_switch": "never latched" if latched is None else f"latched at {latched:%Y-%m-%d %H:%M} UTC",
-        "metrics": table(rows),
-        "report": dg.MetadataValue.path(str(folder / "report.html")),
-        "equity": picture(equity_and_drawdown(inputs.bars, inputs.strategy, inputs.deployed), "equity and drawdown"),
-        "trades": picture(price_with_trades(inputs.bars, inputs.strategy.trades), "price and trades"),
-    }
+        yield dg.Output(inputs.strategy.curve, metadata=report_metadata(inputs, folder))
+        yield accounting_check(inputs)

@@ -3,7 +3,6 @@
 import dagster as dg
 import pandas as pd
 
-from algo_pipeline.data.labels import label_spec
 from algo_pipeline.defs.partitions import SYMBOLS
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import picture, span_metadata, stage, table
@@ -24,7 +23,7 @@ def dataset(
 ) -> pd.DataFrame:
     """Join features and label."""
     with stage(context):
-        joined = build_dataset(features, labels, label_spec(pipeline.settings().label))
+        joined = build_dataset(features, labels, pipeline.recipe().label_spec)
         frame = joined.to_frame()
         context.add_output_metadata(
             {
@@ -89,4 +88,4 @@ def training_rows_end_before_what_they_are_tested_on(splits: SplitPlan, dataset:
 
 def load_dataset(frame: pd.DataFrame, pipeline: Pipeline) -> Dataset:
     """The stored dataset as its own type; refuses one that was made for another label."""
-    return Dataset.from_frame(frame, label_spec(pipeline.settings().label))
+    return Dataset.from_frame(frame, pipeline.recipe().label_spec)

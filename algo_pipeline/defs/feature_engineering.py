@@ -4,8 +4,6 @@ import dagster as dg
 import pandas as pd
 
 from algo_pipeline.data.causality import poison_violations, sample_positions, truncation_violations
-from algo_pipeline.data.features import FEATURES, MAX_WARMUP_BARS, build_features
-from algo_pipeline.data.labels import LABELS, build_labels
 from algo_pipeline.defs.partitions import SYMBOLS
 from algo_pipeline.defs.stage import picture, span_metadata, stage, table
 
@@ -25,6 +23,7 @@ _CHECKED_BARS = 6_000
 def features(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
     """Compute the features."""
     with stage(context):
+        from algo_pipeline.data.features import FEATURES, build_features
         from algo_pipeline.research.plots import feature_correlation
 
         frame = build_features(raw_ohlcv)
@@ -56,6 +55,8 @@ def features(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.D
 def labels(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
     """Compute the labels."""
     with stage(context):
+        from algo_pipeline.data.labels import LABELS, build_labels
+
         frame = build_labels(raw_ohlcv)
         facts = pd.DataFrame(
             [(spec.horizon_bars, int(frame[spec.name].count()), float(frame[spec.name].mean())) for spec in LABELS],
@@ -71,6 +72,8 @@ def labels(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.Dat
 )
 def features_are_finite_after_warm_up(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
     """Once every warm-up has passed, a row lacks a feature only where a gap in the bars explains it."""
+    from algo_pipeline.data.feature_registry import MAX_WARMUP_BARS
+
     if not features.index.equals(raw_ohlcv.index):
         return dg.AssetCheckResult(
             passed=False, description=f"{len(features):,} rows of features do not match {len(raw_ohlcv):,} bars."
@@ -93,6 +96,8 @@ def features_are_finite_after_warm_up(features: pd.DataFrame, raw_ohlcv: pd.Data
 )
 def features_use_no_later_bar(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
     """Cutting off later bars, or replacing them by noise, changes no bit of any feature."""
+    from algo_pipeline.data.features import build_features
+
     positions = sample_positions(len(raw_ohlcv), _TRUNCATIONS)
     tail, tail_features = raw_ohlcv.iloc[-_CHECKED_BARS:], build_features(raw_ohlcv.iloc[-_CHECKED_BARS:])
     found = truncation_violations(build_features, raw_ohlcv, features, positions)

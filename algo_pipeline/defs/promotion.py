@@ -7,8 +7,6 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from algo_pipeline.backtest.variants import run_variants
-from algo_pipeline.backtest.verdict import pays_after_costs
 from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.time import utc_now
 from algo_pipeline.common.types import Symbol
@@ -158,6 +156,9 @@ def _incomparable(bundle: ChampionBundle, pipeline: Pipeline) -> str | None:
 
 def _candidate(pipeline: Pipeline, data: Dataset, oos: pd.DataFrame, bars: pd.DataFrame) -> Candidate:
     """What the gate must know of the newest version."""
+    from algo_pipeline.backtest.variants import run_variants
+    from algo_pipeline.backtest.verdict import pays_after_costs
+
     runs = run_variants(bars, oos["probability"], pipeline.settings().backtest_config())
     return Candidate(
         recipe_hash=pipeline.recipe().hash,

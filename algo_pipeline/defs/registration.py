@@ -6,7 +6,6 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from algo_pipeline.backtest.variants import run_variants
 from algo_pipeline.defs.partitions import partition_symbol
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.registry.records import RegisteredVersion
@@ -33,6 +32,7 @@ def register(
     bars: pd.DataFrame,
 ) -> RegisteredVersion:
     """Log the run with scores and backtest metrics, register the estimator, and show both in the asset's metadata."""
+    from algo_pipeline.backtest.variants import run_variants
     from algo_pipeline.models.calibration import TRUSTED_TYPES
 
     symbol, source = partition_symbol(context.partition_key), pipeline.settings().data_source

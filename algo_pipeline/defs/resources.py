@@ -18,11 +18,11 @@ from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.ledger import PromotionLedger
 from algo_pipeline.registry.mlflow_registry import MlflowRegistry
 from algo_pipeline.sources.catalog import SourceOptions, make_price_check, make_source
-from algo_pipeline.sources.coingecko import CoinGeckoPrices
 from algo_pipeline.sources.store import BarStore
 
 if TYPE_CHECKING:
     from algo_pipeline.research.train import Recipe
+    from algo_pipeline.sources.coingecko import CoinGeckoPrices
 
 
 class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -64,7 +64,7 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The configured source of bars."""
         return make_source(self.settings().data_source, self._source_options())
 
-    def price_check(self) -> CoinGeckoPrices:
+    def price_check(self) -> "CoinGeckoPrices":
         """The second opinion on closes."""
         return make_price_check(self._source_options())
 

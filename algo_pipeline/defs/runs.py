@@ -8,9 +8,10 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
+from loguru import logger
 
 from algo_pipeline.common.config import Settings
-from algo_pipeline.common.errors import AlgoPipelineError, CheckFailedError, causes
+from algo_pipeline.common.errors import AlgoPipelineError, CheckFailedError, UnforeseenError, causes
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.automation import RESEARCH_TAG, research_job
 from algo_pipeline.defs.instance import open_instance
@@ -78,10 +79,17 @@ def _run_symbol(
             run_id=run_id,
         )
     except Exception as raised:
-        error = _foreseeable(raised)
-        if error is None:
-            raise
+        error = _foreseeable(raised) or _unforeseen(raised)
     return RunOutcome(symbol, run_id, time.perf_counter() - start, error)
+
+
+def _unforeseen(raised: Exception) -> UnforeseenError:
+    """A defect of ours: told in a line, with the traceback in the log, so that the other symbols still run."""
+    logger.opt(exception=raised).debug("a run failed unexpectedly")
+    return UnforeseenError(
+        f"{type(raised).__name__}: {raised}",
+        "This is a defect of the program; the details are in logs/algo_pipeline.log under the artifacts folder.",
+    )
 
 
 def _foreseeable(raised: BaseException | None) -> AlgoPipelineError | None:
