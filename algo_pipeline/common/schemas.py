@@ -15,6 +15,7 @@ BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 PRICE_COLUMNS = BAR_COLUMNS[:4]
 INDEX_NAME = "timestamp"
 _SHOWN_ROWS = 3
+_LEAST_PRICE, _GREATEST = 1e-18, 1e18  # beyond any market; products and ratios of two such values stay finite
 
 
 def empty_bars() -> pd.DataFrame:
@@ -27,7 +28,8 @@ def validate_bars(bars: pd.DataFrame) -> pd.DataFrame:
     """Return ``bars`` unchanged if they keep every rule of the bar schema.
 
     The rules: columns ``open high low close volume`` as float64; index ``timestamp`` tz-aware UTC, whole hours,
-    unique, ascending; prices finite and positive; ``low <= open, close <= high``; volume finite and >= 0.
+    unique, ascending; prices finite, positive and from 1e-18 to 1e18; ``low <= open, close <= high``; volume finite,
+    >= 0 and at most 1e18.
 
     Raises
     ------
@@ -92,8 +94,13 @@ def _value_rules(bars: pd.DataFrame) -> Iterator[tuple[str, BoolArray]]:
     yield "every value is finite", np.asarray(~np.isfinite(values).all(axis=1))
     yield "prices are positive", np.asarray((values[:, :4] <= 0).any(axis=1))
     o, h, low, c = values[:, 0], values[:, 1], values[:, 2], values[:, 3]
+    yield (
+        f"prices are from {_LEAST_PRICE:g} to {_GREATEST:g}",
+        np.asarray(((values[:, :4] < _LEAST_PRICE) | (values[:, :4] > _GREATEST)).any(axis=1)),
+    )
     yield "low <= open, close <= high", (low > np.minimum(o, c)) | (h < np.maximum(o, c))
     yield "volume >= 0", values[:, 4] < 0
+    yield f"volume is at most {_GREATEST:g}", values[:, 4] > _GREATEST
 
 
 def _describe_row(frame: pd.DataFrame, position: int) -> str:
