@@ -105,6 +105,22 @@ def conflicting_rows(old: pd.DataFrame, new: pd.DataFrame) -> BoolArray:
     return marks
 
 
+def contradicted_rows(old: pd.DataFrame, new: pd.DataFrame, since: pd.Timestamp) -> BoolArray:
+    """Mark the rows of ``old`` that ``new``, a source's whole answer for their hours, lacks or has with other values.
+
+    A row before ``since`` may be missing, unless ``new`` has no row of ``old`` at all: then it is another history.
+
+    Returns
+    -------
+    BoolArray
+        Shape (len(old),). Two NaN count as equal.
+    """
+    marks = conflicting_rows(new, old)
+    lacking = np.asarray(~old.index.isin(new.index), dtype=np.bool_)
+    excused = np.asarray(old.index < since) & (not lacking.all())
+    return marks | (lacking & ~excused)
+
+
 def closed_within(bars: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
     """Keep the bars with ``start <= open`` and ``close <= end``; the order of rows stays."""
     index = _index(bars)

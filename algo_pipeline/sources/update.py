@@ -16,6 +16,7 @@ from algo_pipeline.data.ingest import (
     Span,
     closed_within,
     conflicting_rows,
+    contradicted_rows,
     find_gaps,
     merge_bars,
     spans_to_fetch,
@@ -85,7 +86,7 @@ def update_bars(
     Only what is missing is fetched: hours before the first and after the last stored bar, and gaps. A gap is asked
     for twice, then listed; one younger than a week is asked for in every run, for bars may come late. Long downloads
     are saved every ``checkpoint_bars``, so that a killed one goes on where it stopped. A local source is read whole
-    and must agree with what is stored. Running it again changes nothing.
+    and must have every stored bar of the hours asked for, unchanged. Running it again changes nothing.
 
     Raises
     ------
@@ -131,16 +132,21 @@ class _Session:
         self.stored = self._load()
 
     def read_whole(self, wanted: Span) -> IngestResult:
-        """Read a local source from the first stored bar on and add what it has more."""
+        """Read a local source from the first stored bar on and add what it has more.
+
+        What is stored must be part of what it says of the hours asked for: another file's bars, or rows taken out of
+        this one, would otherwise live on in its history. Bars stored after ``wanted`` were not asked for and stay.
+        """
         before = self.stored
         first = min(wanted.start, before.bars.index[0]) if len(before.bars) else wanted.start
         fetched = self._fetch(Span(first, wanted.end))
-        conflicts = conflicting_rows(before.bars, fetched)
-        if conflicts.any():
+        asked = closed_within(before.bars, first, wanted.end)
+        contradicted = contradicted_rows(asked, fetched, wanted.start)
+        if contradicted.any():
             raise DataValidationError(
-                f"The {self._source.name} source contradicts the stored bars of {self._symbol} in "
-                f"{describe_rows(fetched, conflicts)}; nothing was stored.",
-                f"If the new values are right, remove {self._folder} and run again.",
+                f"The {self._source.name} source contradicts the stored bars of {self._symbol}: it lacks, or has with "
+                f"other values, {describe_rows(asked, contradicted)}; nothing was stored.",
+                f"If the source is right, remove {self._folder} and run again.",
             )
         bars = merge_bars(before.bars, fetched)
         self._save(StoredBars(bars, self._venue_symbol, _earlier(before.asked_from, first), find_gaps(bars)))

@@ -13,6 +13,7 @@ from algo_pipeline.data.ingest import (
     Span,
     closed_within,
     conflicting_rows,
+    contradicted_rows,
     find_gaps,
     merge_bars,
     spans_to_fetch,
@@ -87,6 +88,23 @@ def test_a_bar_is_kept_only_if_it_is_closed_at_the_end() -> None:
     kept = closed_within(bars, at(1), at(4) - pd.Timedelta(seconds=1))
     assert list(kept.index) == [at(1), at(2)]
     assert list(closed_within(bars, at(1), at(4)).index) == [at(1), at(2), at(3)]
+
+
+def test_rows_lacking_or_changed_in_a_whole_answer_are_contradicted() -> None:
+    market = random_bars(9)
+    stored = market.iloc[:6]
+    changed = without_rows(stored, 2).copy()
+    changed.loc[at(4), "close"] *= 1.01
+    assert np.flatnonzero(contradicted_rows(stored, changed, at(0))).tolist() == [2, 4]
+    assert np.flatnonzero(contradicted_rows(stored, changed, at(3))).tolist() == [4]
+    assert not contradicted_rows(stored, market, at(0)).any()
+
+
+def test_an_answer_without_any_stored_row_contradicts_all_however_old_they_are() -> None:
+    market = random_bars(9)
+    assert contradicted_rows(market.iloc[:4], market.iloc[4:], at(6)).tolist() == [True] * 4
+    assert contradicted_rows(market.iloc[:4], market.iloc[3:], at(6)).tolist() == [False] * 4
+    assert contradicted_rows(empty_bars(), market, at(0)).tolist() == []
 
 
 def test_chunks_cover_a_span_in_order_without_overlap() -> None:

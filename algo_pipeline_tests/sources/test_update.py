@@ -16,6 +16,7 @@ from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.ingest import Gap, closed_within
 from algo_pipeline.interfaces.market_data import MarketDataSource
 from algo_pipeline.sources.binance import BinanceSource
+from algo_pipeline.sources.simulated import SimulatedSource
 from algo_pipeline.sources.store import BarStore
 from algo_pipeline.sources.update import IngestProgress, IngestResult, update_bars
 from algo_pipeline_tests.market import random_bars, without_rows
@@ -304,6 +305,60 @@ def test_a_local_source_that_contradicts_the_store_is_refused_with_the_way_out(s
         update(FakeSource(changed, local=True), store, 0, 200)
     assert str(store.folder("fake", BTC)) in caught.value.remedy
     assert files_of(store) == before
+
+
+@pytest.mark.parametrize(
+    ("bars", "said"),
+    [
+        (MARKET.iloc[100:300], "100 rows, first 2024-01-01T00:00Z"),
+        (without_rows(MARKET.iloc[:300], 30, 31), "2 rows, first 2024-01-02T06:00Z"),
+        (MARKET.iloc[:90], "10 rows, first 2024-01-04T18:00Z"),
+        (MARKET.iloc[:0], "100 rows, first 2024-01-01T00:00Z"),
+    ],
+    ids=["another span", "rows taken out", "the end taken off", "no bar any more"],
+)
+def test_a_local_source_that_lacks_stored_bars_is_refused_with_the_way_out(
+    store: BarStore, bars: pd.DataFrame, said: str
+) -> None:
+    update(FakeSource(MARKET, local=True), store, 0, 100)
+    before = files_of(store)
+    with pytest.raises(DataValidationError, match=said) as caught:
+        update(FakeSource(bars, local=True), store, 0, 2_000)
+    assert str(store.folder("fake", BTC)) in caught.value.remedy
+    assert files_of(store) == before
+
+
+def test_a_local_source_of_later_hours_only_is_refused_even_if_only_those_are_asked_for(store: BarStore) -> None:
+    update(FakeSource(MARKET.iloc[:100], local=True), store, 0, 2_000)
+    with pytest.raises(DataValidationError, match="100 rows, first 2024-01-01T00:00Z"):
+        update(FakeSource(MARKET.iloc[200:], local=True), store, 200, 2_000)
+
+
+def test_a_local_source_may_have_older_and_newer_bars_than_stored(store: BarStore) -> None:
+    update(FakeSource(MARKET.iloc[100:200], local=True), store, 0, 2_000)
+    result = update(FakeSource(MARKET.iloc[:300], local=True), store, 0, 2_000)
+    assert result.n_new == 200
+    assert_bars(result.bars, MARKET.iloc[:300])
+
+
+def test_bars_stored_after_the_end_asked_for_stay_and_are_left_out(store: BarStore) -> None:
+    source = FakeSource(MARKET, local=True)
+    update(source, store, 0, 300)
+    assert_bars(update(source, store, 0, 100).bars, MARKET.iloc[:100])
+    assert update(source, store, 0, 300).n_new == 0
+
+
+def test_a_simulated_market_may_live_longer_end_earlier_or_begin_later_than_stored(store: BarStore) -> None:
+    def run(first: int, last: int, until: int) -> IngestResult:
+        source = SimulatedSource(first=at(first), last=at(last))
+        return update_bars(source, store, BTC, at(first), at(until))
+
+    assert run(0, 500, 400).n_new == 400
+    assert run(0, 500, 450).n_new == 50
+    assert len(run(0, 800, 300).bars) == 300
+    assert run(0, 800, 900).n_new == 350
+    assert len(run(100, 900, 900).bars) == 800
+    assert len(run(0, 900, 900).bars) == 900
 
 
 def test_an_unwritable_folder_is_one_clear_error(tmp_path: Path) -> None:
