@@ -65,8 +65,9 @@ def verdict_sentence(
 
 
 def pays_after_costs(strategy: BacktestResult) -> bool:
-    """Whether a strategy gained after costs, and by more than luck explains."""
-    return bool(strategy.metrics["total_return"] > 0 and luck_of(strategy) < LUCK_LIMIT)
+    """Whether a strategy that closed trades gained after costs, and by more than luck explains."""
+    metrics = strategy.metrics
+    return bool(metrics["n_trades"] > 0 and metrics["total_return"] > 0 and luck_of(strategy) < LUCK_LIMIT)
 
 
 def luck_of(strategy: BacktestResult) -> float:
@@ -111,7 +112,7 @@ def _advice(evaluation: Evaluation, strategy: BacktestResult) -> str:
     interval = evaluation.intervals.get(_SKILL)
     result, hold = strategy.metrics["total_return"], strategy.metrics["buy_and_hold_return"]
     if strategy.metrics["n_trades"] == 0:
-        return "there is nothing to trade"
+        return "there is nothing to trade" if result == 0 else "no trade was closed, so there is nothing to judge"
     if not result > 0:
         return "do not trade this"
     if interval is None or not interval.lower > 0:

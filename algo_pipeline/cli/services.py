@@ -71,7 +71,7 @@ def _services(settings: Settings, workspace: Path, code_port: int) -> tuple[Serv
     python, dagster_port = sys.executable, str(settings.dagster_port)
     bin_dir = Path(python).parent
     mlflow = (
-        *(str(bin_dir / "mlflow"), "server", "--backend-store-uri", settings.mlflow_uri()),
+        *(str(bin_dir / "mlflow"), "server"),
         *("--host", HOST, "--port", str(settings.mlflow_port), "--workers", "1"),
         *("--artifacts-destination", _artifact_root(settings), "--allowed-hosts", "localhost:*,127.0.0.1:*"),
     )
@@ -103,6 +103,8 @@ def _environment(settings: Settings) -> Mapping[str, str]:
         **os.environ,
         "DAGSTER_DISABLE_TELEMETRY": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Not an argument: it may hold a password, and arguments are for all to see.
+        "MLFLOW_BACKEND_STORE_URI": settings.mlflow_uri(),
         # Job execution would start ten processes that nothing here uses.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }

@@ -101,6 +101,18 @@ class CorruptFileError(StorageError):
     code = "corrupt_file"
 
 
+class StaleInputError(StorageError):
+    """What an asset was given does not belong to what it is asked to make: materialize the input again."""
+
+    code = "stale_input"
+
+
+class BusyError(StorageError):
+    """Another process is at work on the same thing: wait for it."""
+
+    code = "busy"
+
+
 class RegistryError(AlgoPipelineError):
     """The model registry can't be reached or holds something unexpected."""
 

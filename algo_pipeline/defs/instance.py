@@ -39,8 +39,15 @@ def prepare_home(settings: Settings) -> Path:
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The instance that commands and web UI share."""
-    prepare_home(settings)
-    return dg.DagsterInstance.get()
+    home = prepare_home(settings)
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:
+        raise StorageError(
+            f"Dagster's store in {home} could not be opened: {(str(error).splitlines() or [''])[0]}",
+            f"Check free disk space, and ALGO_TRADER_* and dagster.yaml if you changed them; if the store is damaged, "
+            f"move {home} away: only the history of runs is lost.",
+        ) from error
 
 
 def register_symbols(settings: Settings) -> None:

@@ -8,14 +8,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 from upath import UPath
 
-from algo_pipeline.common.errors import CorruptFileError
+from algo_pipeline.common.errors import CorruptFileError, StaleInputError
 from algo_pipeline.common.storage import (
     read_bytes,
     read_checked_json,
@@ -29,17 +29,31 @@ from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.registry.estimator_file import dump_estimators, load_estimators
 from algo_pipeline.research.splits import SplitPlan
 
+if TYPE_CHECKING:
+    from algo_pipeline.research.dataset import Dataset
+    from algo_pipeline.research.train import Recipe
+
 
 @dataclass(frozen=True, slots=True)
 class Estimators:
-    """Fitted estimators, one per fold and last the production one."""
+    """Fitted estimators, one per fold and last the production one, with what they were made from."""
 
     items: tuple[Any, ...]
+    recipe_hash: str
+    dataset_hash: str
 
     @property
     def production(self) -> Any:
         """The one for the hours to come."""
         return self.items[-1]
+
+    def require(self, recipe: "Recipe", dataset: "Dataset") -> None:
+        """Refuse estimators of another recipe or dataset than the run's: the stored ones may be older than it."""
+        if (self.recipe_hash, self.dataset_hash) != (recipe.hash, dataset.content_hash):
+            raise StaleInputError(
+                f"The stored models were not made by {recipe.describe()} from the stored dataset.",
+                "Materialize model and calibrator again, or the whole graph.",
+            )
 
 
 class _AtomicIOManager(dg.UPathIOManager):
@@ -149,8 +163,13 @@ def _undefined_as_text(value: Any) -> Any:
 
 
 def _write_estimators(path: Path, estimators: Estimators) -> None:
-    write_bytes(path, dump_estimators(list(estimators.items)))
+    provenance = {"recipe_hash": estimators.recipe_hash, "dataset_hash": estimators.dataset_hash}
+    write_bytes(path, dump_estimators({**provenance, "items": list(estimators.items)}))
 
 
 def _read_estimators(path: Path, _: type) -> Estimators:
-    return Estimators(tuple(load_estimators(read_bytes(path), str(path), f"Remove {path} and materialize it again.")))
+    remedy = f"Remove {path} and materialize it again."
+    stored = load_estimators(read_bytes(path), str(path), remedy)
+    if not isinstance(stored, dict) or set(stored) != {"items", "recipe_hash", "dataset_hash"}:
+        raise CorruptFileError(f"{path} does not say what its estimators were made from.", remedy)
+    return Estimators(tuple(stored["items"]), stored["recipe_hash"], stored["dataset_hash"])

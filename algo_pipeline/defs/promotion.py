@@ -1,13 +1,13 @@
 """The challenger, the promotion gate and the deployment of the champion bundle."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from algo_pipeline.common.errors import AlgoPipelineError
+from algo_pipeline.common.errors import CorruptFileError
 from algo_pipeline.common.time import utc_now
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.dataset import load_dataset
@@ -107,19 +107,25 @@ def promotion(
     registered_model: RegisteredVersion,
     raw_ohlcv: pd.DataFrame,
 ) -> Promotion:
-    """Judge, then deploy what was decided."""
+    """Judge, record the decision, then deploy what was decided."""
     with stage(context):
+        from algo_pipeline.defs.consistency import require_own_probabilities, require_own_version
+
         symbol, data = partition_symbol(context.partition_key), load_dataset(dataset, pipeline)
+        recipe = pipeline.recipe()
+        require_own_probabilities(recipe, data, splits, calibrator, oos_probabilities)
+        require_own_version(registered_model, recipe, data)
         deployed = _deployed_bundle(context, pipeline, symbol)
+        _settle_ledger(context, pipeline, symbol, deployed)
         occupied_by = _incomparable(deployed, pipeline) if deployed else None
         champion = None
         if deployed and occupied_by is None:
             champion = _champion(deployed, pipeline, data, splits, oos_probabilities)
         candidate = _candidate(pipeline, data, oos_probabilities, raw_ohlcv)
         decision = judge(candidate, champion, Policy(pipeline.settings().promotion_policy), occupied_by)
+        outcome = _record(pipeline, symbol, registered_model, deployed, decision)
         if decision.deployed:
             _deploy(pipeline, symbol, data, calibrator.production, registered_model, decision)
-        outcome = _record(pipeline, symbol, registered_model, deployed, decision)
         context.add_output_metadata(
             {
                 "reason": dg.MetadataValue.text(decision.reason),
@@ -137,7 +143,7 @@ def _deployed_bundle(context: dg.AssetExecutionContext, pipeline: Pipeline, symb
     """The deployed champion; a damaged one counts as none, and is replaced."""
     try:
         return pipeline.bundles().load(symbol)
-    except AlgoPipelineError as error:
+    except CorruptFileError as error:
         context.log.warning(f"The deployed bundle can't be read and will be replaced: {error}")
         return None
 
@@ -175,13 +181,52 @@ def _champion(
     from algo_pipeline.research.train import Recipe, fit_calibrators, fit_models, stitch_probabilities
 
     own = oos.assign(probability=bundle_estimator(bundle).probability(data.features.loc[oos.index]))
-    recipe_oos = oos
-    if bundle.recipe_hash != pipeline.recipe().hash:
-        definition = bundle.recipe_document
-        recipe = Recipe(definition["model"]["kind"], definition["calibrator"], bundle.label, pipeline.recipe().split)
+    recipe_hash, recipe_oos = bundle.recipe_hash, oos
+    candidate = pipeline.recipe()
+    definition = bundle.recipe_document
+    recipe = Recipe(definition["model"]["kind"], definition["calibrator"], bundle.label, candidate.split)
+    if recipe == candidate or not _is_same_model(recipe.to_document(), definition):
+        # Another split rule, or parameters that changed with the program: the champion's recipe can't be run on these
+        # folds as it was, so that the champion itself is compared, as for a refresh.
+        recipe_hash = candidate.hash
+    else:
         calibrated = fit_calibrators(data, splits, recipe, fit_models(data, splits, recipe))
         recipe_oos = stitch_probabilities(data, splits, calibrated)
-    return Champion(bundle.recipe_hash, pd.Timestamp(bundle.training_end), bundle.trading, own, recipe_oos)
+    return Champion(recipe_hash, pd.Timestamp(bundle.training_end), bundle.trading, own, recipe_oos)
+
+
+def _is_same_model(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    """Whether two recipes differ at most in their split rule."""
+    return all(left[key] == right[key] for key in left if key != "split")
+
+
+def _settle_ledger(
+    context: dg.AssetExecutionContext, pipeline: Pipeline, symbol: Symbol, deployed: ChampionBundle | None
+) -> None:
+    """Record what an interrupted run left: the ledger is written before the bundle, so it may be ahead of it."""
+    lines = [line for line in pipeline.ledger().lines() if line["symbol"] == str(symbol)]
+    recorded = lines[-1]["to_version"] if lines else None
+    actual = deployed.model_version if deployed else None
+    if not lines or recorded == actual:
+        return
+    reason = f"Version {recorded} was recorded as champion but is not deployed: {actual or 'nothing'} is."
+    context.log.warning(reason)
+    pipeline.ledger().append(
+        PromotionEntry(
+            at=utc_now().isoformat(),
+            who="recovery",
+            symbol=str(symbol),
+            label=lines[-1]["label"],
+            candidate_version=lines[-1]["candidate_version"],
+            from_version=recorded,
+            to_version=actual,
+            trading=deployed.trading.value if deployed else "unchanged",
+            policy=pipeline.settings().promotion_policy,
+            passed=False,
+            reason=reason,
+            figures={},
+        )
+    )
 
 
 def _deploy(

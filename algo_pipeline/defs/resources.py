@@ -1,6 +1,8 @@
 """The one resource of the research graph: settings, and the adapters made from them when a run needs them."""
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -9,9 +11,11 @@ from pydantic import PrivateAttr
 
 from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import StorageError
+from algo_pipeline.common.locks import file_lock
 from algo_pipeline.common.logger import configure_logging
 from algo_pipeline.common.time import last_closed_open, to_utc, utc_now
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.defs.partitions import partition_symbol
 from algo_pipeline.defs.stage import SHELL_TAG
 from algo_pipeline.interfaces.market_data import MarketDataSource
 from algo_pipeline.registry.bundle import BundleStore
@@ -23,6 +27,9 @@ from algo_pipeline.sources.store import BarStore
 if TYPE_CHECKING:
     from algo_pipeline.research.train import Recipe
     from algo_pipeline.sources.coingecko import CoinGeckoPrices
+
+PARTITION_TAG = "dagster/partition"
+_WAIT_FOR_OTHER_RUN_S = 600.0
 
 
 class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -37,7 +44,22 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     _settings: Settings | None = PrivateAttr(default=None)
 
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Pipeline"]:
+        """Set up logging, and keep every other run off the symbol while this one lasts."""
+        self._set_up_logging(context)
+        run = context.run
+        if run is None or PARTITION_TAG not in run.tags:
+            yield self
+            return
+        key = run.tags[PARTITION_TAG]
+        settings = self.settings()
+        lock = settings.artifacts_dir / "research" / settings.data_source / f".{key}.lock"
+        wait_s = 0.0 if SHELL_TAG in run.tags else _WAIT_FOR_OTHER_RUN_S
+        with file_lock(lock, f"Another run of {partition_symbol(key)}", wait_s):
+            yield self
+
+    def _set_up_logging(self, context: dg.InitResourceContext) -> None:
         """Log to the artifacts folder, with every secret masked, in whatever process the run has."""
         settings = self.settings()
         run = context.run

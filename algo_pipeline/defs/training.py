@@ -32,11 +32,12 @@ def model(
         from algo_pipeline.research.train import fit_models
 
         recipe = pipeline.recipe()
-        models = fit_models(load_dataset(dataset, pipeline), splits, recipe)
+        data = load_dataset(dataset, pipeline)
+        models = fit_models(data, splits, recipe)
         context.add_output_metadata(
             {"models": len(models), "recipe": recipe.describe(), "recipe_hash": recipe.hash, "kind": recipe.model_kind}
         )
-        return Estimators(models)
+        return Estimators(models, recipe.hash, data.content_hash)
 
 
 @dg.asset(
@@ -59,9 +60,11 @@ def calibrator(
         from algo_pipeline.research.train import fit_calibrators
 
         recipe = pipeline.recipe()
-        calibrated = fit_calibrators(load_dataset(dataset, pipeline), splits, recipe, model.items)
+        data = load_dataset(dataset, pipeline)
+        model.require(recipe, data)
+        calibrated = fit_calibrators(data, splits, recipe, model.items)
         context.add_output_metadata({"calibrators": len(calibrated), "kind": recipe.calibrator})
-        return Estimators(calibrated)
+        return Estimators(calibrated, recipe.hash, data.content_hash)
 
 
 @dg.asset(
@@ -85,7 +88,9 @@ def oos_probabilities(
         from algo_pipeline.research.plots import probability_histogram
         from algo_pipeline.research.train import stitch_probabilities
 
-        oos = stitch_probabilities(load_dataset(dataset, pipeline), splits, calibrator.items)
+        data = load_dataset(dataset, pipeline)
+        calibrator.require(pipeline.recipe(), data)
+        oos = stitch_probabilities(data, splits, calibrator.items)
         histogram = picture(probability_histogram(oos["probability"]), "probabilities")
         context.add_output_metadata({**span_metadata(oos), "histogram": histogram})
         return oos
@@ -171,13 +176,17 @@ def registered_model(
     oos_probabilities: pd.DataFrame,
     evaluation: Evaluation,
     raw_ohlcv: pd.DataFrame,
+    splits: SplitPlan,
 ) -> RegisteredVersion:
     """Log the training run and register the production model."""
     with stage(context):
+        from algo_pipeline.defs.consistency import require_own_evaluation, require_own_probabilities
         from algo_pipeline.research.report import metrics_document, metrics_markdown
 
         symbol, settings, recipe = partition_symbol(context.partition_key), pipeline.settings(), pipeline.recipe()
         data = load_dataset(dataset, pipeline)
+        require_own_probabilities(recipe, data, splits, calibrator, oos_probabilities)
+        require_own_evaluation(evaluation, oos_probabilities)
         version = register(
             context, pipeline, data, recipe, calibrator.production, oos_probabilities, evaluation, raw_ohlcv
         )

@@ -9,13 +9,14 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from algo_pipeline.common.errors import RegistryError
+from algo_pipeline.common.locks import file_lock
 from algo_pipeline.common.logger import MASK
 from algo_pipeline.registry.estimator_file import load_estimators
 from algo_pipeline.registry.records import DatasetReference, RegisteredVersion, TrainingRecord
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 _SQLITE = "sqlite:///"
+_OPENING_S = 120.0
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _ENVIRONMENT = (
     ("MLFLOW_DISABLE_TELEMETRY", "true"),
@@ -77,7 +79,8 @@ class MlflowRegistry:
             client.update_model_version(record.model_name, version, description=record.description)
             for key, value in record.tags.items():
                 client.set_model_version_tag(record.model_name, version, key, value)
-            return RegisteredVersion(record.model_name, version, run_id, experiment_id)
+            made_from = (record.parameters.get("recipe_hash", ""), record.parameters.get("dataset_hash", ""))
+            return RegisteredVersion(record.model_name, version, run_id, experiment_id, *made_from)
 
     def log_results(
         self,
@@ -139,11 +142,20 @@ class MlflowRegistry:
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        if self._uri.startswith(_SQLITE):
-            Path(self._uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self._uri)
         mlflow.set_registry_uri(self._uri)
-        return mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        with self._opening_alone():
+            client = mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+            client.search_experiments(max_results=1)
+            client.search_registered_models(max_results=1)
+        return client
+
+    def _opening_alone(self) -> AbstractContextManager[None]:
+        """Keep other processes out: the first touch of a fresh SQLite file makes its tables, and two would collide."""
+        if not self._uri.startswith(_SQLITE):
+            return nullcontext()
+        folder = Path(self._uri.removeprefix(_SQLITE)).parent
+        return file_lock(folder / ".mlflow.lock", "Another process that opens MLflow's store", _OPENING_S)
 
     def _experiment_id(self, client: MlflowClient, name: str) -> str:
         experiment = client.get_experiment_by_name(name)
@@ -237,15 +249,21 @@ def _dataset_input(reference: DatasetReference) -> Any:
 
 @contextmanager
 def _translated(uri: str) -> Iterator[None]:
+    from alembic.util import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, CommandError, ImportError, OSError) as error:
+        damaged = (
+            f", and that {uri.removeprefix(_SQLITE)} is whole: if not, move it away" if uri.startswith(_SQLITE) else ""
+        )
         raise RegistryError(
             f"The model registry at {_without_password(uri)} failed: {_first_line(error, uri)}.",
-            "Check ALGO_TRADER_MLFLOW_TRACKING_URI, that its folder is writable, or that its server runs.",
+            "Check ALGO_TRADER_MLFLOW_TRACKING_URI, that its folder is writable, or that its server runs"
+            + damaged
+            + ".",
         ) from (None if _password(uri) else error)
 
 

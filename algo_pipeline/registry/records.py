@@ -74,12 +74,14 @@ class TrainingRecord:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredVersion:
-    """A version in the registry and the run that made it."""
+    """A version in the registry, the run that made it, and what it was made from."""
 
     model_name: str
     version: str
     run_id: str
     experiment_id: str
+    recipe_hash: str = ""
+    dataset_hash: str = ""
 
 
 def registered_model_name(symbol: Symbol, label: str) -> str:

@@ -129,8 +129,8 @@ def judge(
     - *New recipe*: better than the champion's recipe on identical rows, the interval clear of zero.
 
     Being no worse than a champion that may not trade is no evidence of skill: a candidate trades only if it passed
-    and either is itself better than the base rate, or refreshes a champion that trades; and only if its backtest pays
-    after costs, for predictive skill alone does not.
+    and either is itself better than the base rate, or was compared as a refresh with a champion that trades; and
+    only if its backtest pays after costs, for predictive skill alone does not.
     """
     base = compare_with_base_rate(candidate.oos)
     if champion is None:
@@ -141,8 +141,10 @@ def judge(
         passed, why, figures = _judge_refresh(candidate, champion, base)
     else:
         passed, why, figures = _judge_recipe(candidate, champion)
-    keeps_trading = champion is not None and champion.recipe_hash == candidate.recipe_hash
-    earned = base.is_better or (keeps_trading and champion is not None and champion.trading is Trading.ON)
+    # A champion's leave to trade passes on only where a refresh was compared with it, hour by hour.
+    compared = figures.get("hours_against_champion", 0)
+    inherits = champion is not None and champion.trading is Trading.ON and "refresh_hours" in figures and compared
+    earned = base.is_better or bool(inherits)
     trading = Trading.ON if passed and earned and candidate.pays_after_costs else Trading.FLAT
     gated = GateDecision(
         passed=passed,
@@ -175,7 +177,7 @@ def _judge_refresh(
     hours = len(newer[0])
     if hours < MIN_REFRESH_HOURS:
         passed = candidate.checks_passed and not base.is_worse
-        checks = "all checks passed" if candidate.checks_passed else "a check failed"
+        checks = "all blocking checks passed" if candidate.checks_passed else "a check failed"
         worse = "is worse" if base.is_worse else "is not worse"
         newer_hours = "No hour follows" if hours == 0 else f"Only {hours} hours follow"
         why = (

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
+from loguru import logger
 
 from algo_pipeline.common.errors import DataValidationError
 from algo_pipeline.common.types import Symbol
@@ -40,7 +41,9 @@ _PRICES = {
     "close": ("close", "c", "close_price", "price_close", "closing_price", "last"),
 }
 _VOLUMES = ("base_volume", "volume_base", "volumefrom", "volume_from", "volume", "vol", "v", "volume_traded")
+_TICK_VOLUMES = ("tickvol", "tick_volume", "tickvolume")
 _SYMBOLS = ("symbol", "pair", "ticker", "instrument", "tic")
+_KNOWN = frozenset({*_OPEN_TIMES, *_CLOSE_TIMES, *_VOLUMES, *_TICK_VOLUMES, *_SYMBOLS}).union(*_PRICES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,19 @@ class Columns:
 def recognise_columns(table: pd.DataFrame, symbol: Symbol) -> Columns:
     """Find the columns of a table of bars; of two volumes, the one in the base coin wins.
 
+    A broker's ticks (``<TICKVOL>``) stand for volume only where no volume is given, or one of zeros alone.
+
     Raises
     ------
     DataValidationError
-        If one is missing, naming those found.
+        If one is missing, naming those found, or there are two of one name or of one meaning and other values.
     """
+    refuse_repeated_columns(map(str, table.columns))
     spelt = _by_spelling(table.columns)
     base = symbol.base.lower()
     volumes = (f"volume_{base}", f"{base}_volume", f"vol_{base}", *_VOLUMES)
-    found = {name: _first(spelt, names) for name, names in _PRICES.items()}
-    found["volume"] = _first(spelt, volumes)
+    found = {name: _only(table, spelt, names) for name, names in _PRICES.items()}
+    found["volume"] = _volume(table, spelt, volumes)
     opened = _first(spelt, _OPEN_TIMES)
     time = opened or _first(spelt, _CLOSE_TIMES) or _unnamed_time(table, spelt)
     missing = [name for name, column in {"time": time, **found}.items() if column is None]
@@ -96,6 +102,24 @@ def recognise_columns(table: pd.DataFrame, symbol: Symbol) -> Columns:
     )
 
 
+def refuse_repeated_columns(names: Iterable[str]) -> None:
+    """Refuse two columns whose names differ in case, blanks and punctuation at most, if bars could be read from them.
+
+    Raises
+    ------
+    DataValidationError
+        Naming the two.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        spelling = _normalise(name)
+        if spelling in seen and (spelling in _KNOWN or "vol" in spelling):
+            raise DataValidationError(
+                f"The file has two columns for {spelling}: {seen[spelling]!r} and {name!r}.", "Keep one of them."
+            )
+        seen[spelling] = name
+
+
 def _by_spelling(columns: Iterable[object]) -> dict[str, str]:
     spelt: dict[str, str] = {}
     for column in columns:
@@ -110,6 +134,28 @@ def _normalise(name: str) -> str:
 
 def _first(spelt: dict[str, str], names: Iterable[str]) -> str | None:
     return next((spelt[name] for name in names if name in spelt), None)
+
+
+def _only(table: pd.DataFrame, spelt: dict[str, str], names: Iterable[str]) -> str | None:
+    """The one column of that meaning; several must hold the same."""
+    columns = [spelt[name] for name in names if name in spelt]
+    for other in columns[1:]:
+        if not table[other].equals(table[columns[0]]):
+            raise DataValidationError(
+                f"The columns {columns[0]!r} and {other!r} mean the same and have different values.",
+                "Keep one of them.",
+            )
+    return columns[0] if columns else None
+
+
+def _volume(table: pd.DataFrame, spelt: dict[str, str], names: Iterable[str]) -> str | None:
+    traded, ticks = _first(spelt, names), _first(spelt, _TICK_VOLUMES)
+    if ticks is None:
+        return traded
+    if traded is not None and not pd.to_numeric(table[traded].astype(str), errors="coerce").eq(0).all():
+        return traded
+    logger.warning("The file has no volume; {!r}, a count of price changes, stands for it.", ticks)
+    return ticks
 
 
 def _unnamed_time(table: pd.DataFrame, spelt: dict[str, str]) -> str | None:

@@ -17,6 +17,8 @@ from algo_pipeline.sources.vendor_times import closes_to_opens, describe_file_ro
 _DOLLARS = ("USD", "USDT", "USDC")
 _SHOWN = 3
 _DAY_S = 86_400
+_FEWEST_EQUAL_STEPS = 3
+_FEWEST_STEPPED_BARS = 30
 
 
 def table_to_bars(table: pd.DataFrame, symbol: Symbol) -> pd.DataFrame:
@@ -71,6 +73,9 @@ def _open_stamps(table: pd.DataFrame, columns: Columns) -> IntArray:
 
 
 def _numbers(column: pd.Series) -> FloatArray:
+    texts_or_flags = _unplain(column)
+    if texts_or_flags.any():
+        raise _no_numbers(column, texts_or_flags)
     try:
         numbers = column.astype("float64")  # reads text as Python does, to the last bit; to_numeric does not
     except (TypeError, ValueError):
@@ -78,16 +83,32 @@ def _numbers(column: pd.Series) -> FloatArray:
     broken = numbers.isna().to_numpy()
     if not broken.any():
         return np.asarray(numbers.to_numpy(), dtype=np.float64)
-    texts = column[broken & column.notna().to_numpy()]
-    if len(texts):
-        raise DataValidationError(
-            f"Column {column.name!r} must hold numbers; {describe_file_rows(broken)}, for example "
-            f"{str(texts.iloc[0])!r}.",
-            "Write plain numbers: a point for decimals, no separators of thousands, no units.",
-        )
+    texts = broken & column.notna().to_numpy()
+    if texts.any():
+        raise _no_numbers(column, texts)
     raise DataValidationError(
         f"Column {column.name!r} has no value in {describe_file_rows(broken)}.",
         "The file may be cut off; complete these rows or remove them (the hours are then listed as gaps).",
+    )
+
+
+def _unplain(column: pd.Series) -> BoolArray:
+    """Mark what converts to a number without being one: truth values, times, Python's ``1_000``."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return np.asarray(column.notna().to_numpy(), dtype=np.bool_)
+    if pd.api.types.is_numeric_dtype(column):
+        return np.zeros(len(column), dtype=np.bool_)
+    return np.array(
+        [isinstance(cell, bool | np.bool_) or (isinstance(cell, str) and "_" in cell) for cell in column],
+        dtype=np.bool_,
+    )
+
+
+def _no_numbers(column: pd.Series, marks: BoolArray) -> DataValidationError:
+    return DataValidationError(
+        f"Column {column.name!r} must hold numbers; {describe_file_rows(marks)}, for example "
+        f"{str(column[marks].iloc[0])!r}.",
+        "Write plain numbers: a point for decimals, no separators of thousands, no units.",
     )
 
 
@@ -131,7 +152,29 @@ def _require_hourly(bars: pd.DataFrame) -> pd.DataFrame:
             f"Bars must open on the whole hour (UTC); {describe_rows(bars, off_grid)} do not.",
             "Export the data in UTC with the bars' open times.",
         )
+    _refuse_other_interval(bars, stamps)
     return bars
+
+
+def _refuse_other_interval(bars: pd.DataFrame, stamps: IntArray) -> None:
+    """Refuse a stretch of longer bars among hourly ones: at least three equal steps in a row, over 30 h in all.
+
+    Gaps are single steps, so one of any length passes; and where a third of all hours is missing at random (a coin
+    without trades), 15 double steps in a row have a chance below one in a million.
+    """
+    steps = np.diff(stamps) // BAR_NS
+    begins = np.flatnonzero(np.diff(steps, prepend=0))
+    lengths = np.diff(np.append(begins, len(steps)))
+    sizes = steps[begins]
+    broken = (sizes > 1) & (lengths >= _FEWEST_EQUAL_STEPS) & (lengths * sizes >= _FEWEST_STEPPED_BARS)
+    if broken.any():
+        run = int(np.flatnonzero(broken)[0])
+        first = np.arange(len(stamps)) == begins[run]
+        raise DataValidationError(
+            f"Hourly bars are expected; {lengths[run]} steps of {_spacing_name(int(sizes[run]) * 3600)} follow "
+            f"{describe_rows(bars, first)}.",
+            "Export or resample the data to one bar an hour.",
+        )
 
 
 def _spacing_name(seconds: int) -> str:

@@ -66,6 +66,7 @@ def test_skill_is_judged_by_its_interval(evaluation: Evaluation, words: str) -> 
         (REAL, _result(0.5, 0.6, noise=0.001), "but holding paid more."),
         (REAL, _result(0.5, 0.1, noise=0.001), "a candidate for paper trading."),
         (REAL, _result(0.0, 0.6, n_trades=0), "there is nothing to trade."),
+        (REAL, _result(0.6, 0.6, n_trades=0), "no trade was closed, so there is nothing to judge."),
     ],
 )
 def test_advice_names_what_is_missing(evaluation: Evaluation, result: BacktestResult, advice: str) -> None:
@@ -94,3 +95,10 @@ def test_luck_follows_the_daily_returns() -> None:
 def test_simulated_bars_are_named_before_anything_else() -> None:
     sentence = verdict_sentence(REAL, _result(-0.43, 1.2), simulated=True)
     assert sentence.startswith("On simulated bars, which say nothing of a market: predictive skill")
+
+
+def test_a_gain_without_a_closed_trade_is_no_evidence() -> None:
+    assert pays_after_costs(_result(0.5, 0.1, noise=0.001))
+    assert not pays_after_costs(_result(0.5, 0.1, n_trades=0, noise=0.001))
+    assert not pays_after_costs(_result(-0.1, 0.1))
+    assert not pays_after_costs(_result(0.02, 0.01, noise=0.05))

@@ -13,9 +13,10 @@ import pytest
 
 from algo_pipeline.common.storage import read_checked_json, read_frame, write_frame
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.data import features as data_features
 from algo_pipeline.data.features import build_features
 from algo_pipeline.definitions import build_definitions
-from algo_pipeline.defs import backtesting, dataset, feature_engineering, ingestion, training
+from algo_pipeline.defs import dataset, feature_engineering, ingestion, reporting, training
 from algo_pipeline.defs.runs import RunOutcome, Scope, run_research
 from algo_pipeline.research.splits import Fold, SplitPlan
 from algo_pipeline_tests.workshop import UNTIL, Workshop, fingerprints
@@ -150,7 +151,7 @@ def _stopped(shop: Workshop, made: set[str]) -> RunOutcome:
 def test_a_leaking_feature_stops_the_run_before_the_dataset(
     materialized: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feature_engineering, "build_features", _leaky)
+    monkeypatch.setattr(data_features, "build_features", _leaky)
     outcome = _stopped(materialized.copy(tmp_path / "work"), {"features"})
     assert outcome.error is not None
     assert outcome.error.code == "check_failed"
@@ -187,7 +188,7 @@ def test_books_that_do_not_balance_stop_the_run_before_the_promotion(
     shop = Workshop(shop.root, {**shop.environment, "ALGO_TRADER_CHALLENGER": "false"})
     ledger, bundle = shop.artifacts / "registry" / "promotions.jsonl", shop.artifacts / "live"
     before = (ledger.read_bytes(), fingerprints(bundle))
-    monkeypatch.setattr(backtesting, "identity_error", lambda *_: 1e-6)
+    monkeypatch.setattr(reporting, "identity_error", lambda *_: 1e-6)
     outcome = _research(shop)
     assert outcome.error is not None
     assert outcome.error.code == "check_failed"

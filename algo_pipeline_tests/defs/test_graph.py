@@ -298,11 +298,11 @@ def test_an_error_that_carries_a_secret_leaves_no_trace_of_it(
     foreseen: bool,
 ) -> None:
     from algo_pipeline.common.errors import SourceError
-    from algo_pipeline.defs import feature_engineering
+    from algo_pipeline.data import labels
 
     workshop = materialized.copy(tmp_path / "work")
     kind = SourceError if foreseen else _UnforeseenError
-    monkeypatch.setattr(feature_engineering, "build_labels", _raiser(kind))
+    monkeypatch.setattr(labels, "build_labels", _raiser(kind))
     told = _told(workshop)
     assert "refused ********** at **********" in told
     assert "MARKER" not in told

@@ -84,7 +84,7 @@ def test_an_intact_file_that_holds_something_else_is_refused(tmp_path: Path, kin
 
 def test_estimators_come_back_with_identical_probabilities(tmp_path: Path) -> None:
     items = (fitted("logistic", "platt"), fitted("logistic", "isotonic"))
-    _write_estimators(tmp_path / "model.skops", Estimators(items))
+    _write_estimators(tmp_path / "model.skops", Estimators(items, "r", "d"))
     found = _read_estimators(tmp_path / "model.skops", Estimators)
     features, _ = planted_rows(60, seed=3)
     assert len(found.items) == 2
@@ -96,7 +96,7 @@ def test_estimators_come_back_with_identical_probabilities(tmp_path: Path) -> No
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.98])
 def test_a_truncated_estimator_file_is_refused(tmp_path: Path, share: float) -> None:
     path = tmp_path / "model.skops"
-    _write_estimators(path, Estimators((fitted("logistic", "platt"),)))
+    _write_estimators(path, Estimators((fitted("logistic", "platt"),), "r", "d"))
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(CorruptFileError) as caught:

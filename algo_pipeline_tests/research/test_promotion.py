@@ -184,3 +184,12 @@ def test_skill_that_does_not_pay_after_costs_is_deployed_flat() -> None:
     decision = judge(Candidate("a", forecasts(1.0), pays_after_costs=False), None)
     assert (decision.passed, decision.deployed, decision.trading) == (True, True, Trading.FLAT)
     assert "no evidence of a gain after costs" in decision.reason
+
+
+def test_leave_to_trade_passes_on_only_by_comparison_with_the_champion() -> None:
+    no_skill = forecasts(0.0)
+    trading = champion(no_skill, trading=Trading.ON, training_end=no_skill.index[-100])
+    few_hours = judge(Candidate("a", no_skill), trading)
+    assert (few_hours.passed, few_hours.trading) == (True, Trading.FLAT)
+    compared = champion(no_skill, trading=Trading.ON, training_end=no_skill.index[-1000])
+    assert judge(Candidate("a", no_skill), compared).trading is Trading.ON
