@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from algo_pipeline.common.errors import AlgoPipelineError, SettingsError
+from algo_pipeline.common.paper import require_no_user_info
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Symbol
@@ -126,6 +127,11 @@ class Settings(BaseSettings):
         if value is not None:
             to_utc(value)
         return value
+
+    @field_validator("binance_url", "coingecko_url")
+    @classmethod
+    def _check_venue_url(cls, value: str, info: ValidationInfo) -> str:
+        return require_no_user_info(value, f"{PREFIX}{str(info.field_name).upper()}")
 
     @model_validator(mode="after")
     def _check_trading_rules(self) -> Settings:

@@ -72,6 +72,22 @@ def require_alpaca_data_url(url: str) -> str:
     return _require(url, ALPACA_DATA_URL, error)
 
 
+def require_no_user_info(url: str, setting: str) -> str:
+    """Return the root of a venue that asks for no keys, unless it may hold a password: errors and records repeat it.
+
+    Raises
+    ------
+    SettingsError
+        If there is an ``@``. The message never repeats the URL.
+    """
+    if "@" in url:
+        raise SettingsError(
+            f"{setting} must be a root URL without a user name or password; it holds an '@'.",
+            f"Correct {setting} or remove it.",
+        )
+    return url
+
+
 def _require(url: str, allowed_root: str, error: AlgoPipelineError) -> str:
     parts = _parse(url)
     if parts is None:

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from algo_pipeline.common.errors import DataValidationError, SourceError, UnknownSymbolError
+from algo_pipeline.common.paper import require_no_user_info
 from algo_pipeline.common.schemas import BAR_COLUMNS, INDEX_NAME, empty_bars
 from algo_pipeline.common.time import BAR
 from algo_pipeline.common.types import Symbol
@@ -48,6 +49,11 @@ class BinanceSource(MarketDataSource):
         Waits that many seconds; tests pass a recorder.
     timeout_ms : int
         Limit of one request.
+
+    Raises
+    ------
+    SettingsError
+        If ``base_url`` holds a user name or password.
     """
 
     def __init__(
@@ -58,7 +64,7 @@ class BinanceSource(MarketDataSource):
         sleep: Callable[[float], object] = time.sleep,
         timeout_ms: int = _TIMEOUT_MS,
     ) -> None:
-        self._base_url = (base_url or DEFAULT_URL).rstrip("/")
+        self._base_url = require_no_user_info(base_url or DEFAULT_URL, "ALGO_TRADER_BINANCE_URL").rstrip("/")
         self._policy = policy or RetryPolicy()
         self._sleep = sleep
         self._timeout_ms = timeout_ms

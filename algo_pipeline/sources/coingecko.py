@@ -16,7 +16,7 @@ import pandas as pd
 import requests
 
 from algo_pipeline.common.errors import DataValidationError, SourceError, UnknownSymbolError
-from algo_pipeline.common.paper import is_loopback
+from algo_pipeline.common.paper import is_loopback, require_no_user_info
 from algo_pipeline.common.schemas import INDEX_NAME
 from algo_pipeline.common.time import BAR, utc_now
 from algo_pipeline.common.types import Symbol
@@ -69,6 +69,11 @@ class CoinGeckoPrices:
         The present, UTC: CoinGecko counts history in days back from now.
     timeout_s : float
         Limit of one request.
+
+    Raises
+    ------
+    SettingsError
+        If ``base_url`` holds a user name or password.
     """
 
     def __init__(
@@ -80,7 +85,7 @@ class CoinGeckoPrices:
         now: Callable[[], pd.Timestamp] = utc_now,
         timeout_s: float = _TIMEOUT_S,
     ) -> None:
-        self._base_url = (base_url or DEFAULT_URL).rstrip("/")
+        self._base_url = require_no_user_info(base_url or DEFAULT_URL, "ALGO_TRADER_COINGECKO_URL").rstrip("/")
         self._policy = policy or RetryPolicy()
         self._sleep = sleep
         self._now = now

@@ -81,6 +81,16 @@ def test_a_bad_value_of_a_secret_is_not_echoed(monkeypatch: pytest.MonkeyPatch) 
     assert "PKVERYSECRET" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["BINANCE", "COINGECKO"])
+def test_a_venue_url_with_a_password_is_refused_and_not_echoed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"ALGO_TRADER_{name}_URL", "http://anna:hunter2@127.0.0.1:9")
+    with pytest.raises(SettingsError, match=f"ALGO_TRADER_{name}_URL") as caught:
+        load_settings(None)
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv(f"ALGO_TRADER_{name}_URL", "http://127.0.0.1:9")
+    assert getattr(load_settings(None), f"{name.lower()}_url") == "http://127.0.0.1:9"
+
+
 def test_every_trading_rule_is_a_setting_with_the_same_default() -> None:
     defaults = BacktestConfig()
     for field in fields(BacktestConfig):

@@ -47,6 +47,17 @@ def test_keys_never_show_and_never_go_to_another_host() -> None:
         make_source("alpaca", options)
 
 
+def test_a_password_in_the_root_of_an_open_venue_is_refused_and_not_echoed() -> None:
+    root = "http://anna:hunter2@127.0.0.1:9"
+    options = SourceOptions(binance_url=root, coingecko_url=root)
+    with pytest.raises(SettingsError, match="ALGO_TRADER_BINANCE_URL") as caught:
+        make_source("binance", options)
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(SettingsError, match="ALGO_TRADER_COINGECKO_URL") as caught:
+        make_price_check(options)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_building_sources_imports_no_heavy_client() -> None:
     code = (
         "import sys; from pathlib import Path; from algo_pipeline.sources import *\n"
