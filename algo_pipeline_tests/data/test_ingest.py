@@ -137,7 +137,7 @@ def test_what_was_asked_before_and_gaps_that_are_settled_are_not_asked_again() -
     n=st.integers(1, 40),
 )
 def test_what_is_fetched_and_what_is_stored_cover_what_is_wanted(present: set[int], first: int, n: int) -> None:
-    market = random_bars(80, start="2023-12-31")
+    market = random_bars(90, start="2023-12-31")
     bars = random_bars(31).iloc[sorted(present)]
     wanted = span(first, first + n)
     for _ in range(2):
