@@ -159,8 +159,8 @@ def _require_hourly(bars: pd.DataFrame) -> pd.DataFrame:
 def _refuse_other_interval(bars: pd.DataFrame, stamps: IntArray) -> None:
     """Refuse a stretch of longer bars among hourly ones: at least three equal steps in a row, over 30 h in all.
 
-    Gaps are single steps, so one of any length passes; and where a third of all hours is missing at random (a coin
-    without trades), 15 double steps in a row have a chance below one in a million.
+    Gaps are single steps, so one of any length passes. Even where every second hour is missing at random (a coin
+    that hardly trades), so long a run of equal steps comes once in a billion bars.
     """
     steps = np.diff(stamps) // BAR_NS
     begins = np.flatnonzero(np.diff(steps, prepend=0))

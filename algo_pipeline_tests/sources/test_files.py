@@ -107,6 +107,42 @@ def test_of_two_volumes_the_one_in_the_base_coin_wins(tmp_path: Path) -> None:
     assert read(path, Symbol("ETH", "USD"))["volume"].equals(BARS["volume"])
 
 
+def test_ticks_stand_for_volume_only_where_that_is_missing_or_zero_throughout(tmp_path: Path) -> None:
+    ticks = BARS.reset_index().assign(**{"<TICKVOL>": BARS["volume"].to_numpy() * 3})
+    beside = read(vendors.csv(ticks, tmp_path / "bars.csv"))
+    zero = read(vendors.csv(ticks.assign(volume=0), tmp_path / "bars.csv"))
+    alone = read(vendors.csv(ticks.drop(columns="volume"), tmp_path / "bars.csv"))
+    assert beside["volume"].equals(BARS["volume"])
+    assert zero["volume"].equals(BARS["volume"] * 3)
+    assert alone["volume"].equals(BARS["volume"] * 3)
+
+
+@pytest.mark.parametrize("other", ["close", "Close", "<CLOSE>", " close "])
+def test_two_columns_of_one_name_are_refused_naming_both(tmp_path: Path, other: str) -> None:
+    text = vendors.plain(BARS, tmp_path / "bars.csv").read_text().splitlines()
+    doubled = [f"{text[0]},{other}", *(f"{line},1.0" for line in text[1:])]
+    refuse(write(tmp_path / "bars.csv", "\n".join(doubled)), "two columns for close: 'close' and ")
+
+
+def test_two_columns_of_one_name_in_parquet_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bars"
+    BARS.assign(Close=BARS["close"]).to_parquet(path)
+    refuse(path, "two columns for close: 'close' and 'Close'")
+
+
+def test_two_columns_of_one_meaning_must_hold_the_same(tmp_path: Path) -> None:
+    same = vendors.csv(BARS.reset_index().assign(last=BARS["close"].to_numpy()), tmp_path / "same.csv")
+    assert read(same)["close"].equals(BARS["close"])
+    other = vendors.csv(BARS.reset_index().assign(last=BARS["close"].to_numpy() * 2), tmp_path / "other.csv")
+    refuse(other, "'close' and 'last' mean the same")
+
+
+def test_columns_that_no_bar_is_read_from_may_repeat(tmp_path: Path) -> None:
+    text = vendors.plain(BARS, tmp_path / "bars.csv").read_text().splitlines()
+    doubled = [f"{text[0]},note,note", *(f"{line},a,b" for line in text[1:])]
+    assert len(read(write(tmp_path / "bars.csv", "\n".join(doubled) + "\n"))) == len(BARS)
+
+
 # ---- what is no file of bars ------------------------------------------------------------------------------------
 
 
@@ -169,6 +205,57 @@ def test_a_row_with_too_many_fields_is_refused(tmp_path: Path) -> None:
     refuse(path, "line 302")
 
 
+@pytest.mark.parametrize("row", [1, 150, 300])
+@pytest.mark.parametrize("head", ["", "# by hand\n\n"], ids=["bare", "after a comment"])
+def test_no_field_beyond_the_header_is_dropped(tmp_path: Path, row: int, head: str) -> None:
+    lines = vendors.plain(BARS, tmp_path / "bars.csv").read_text().splitlines()
+    lines[row:] = [f"{line},9.5" for line in lines[row:]]
+    said = f"line {row + 1 + head.count(chr(10))} has 7 fields where the first has 6"
+    refuse(write(tmp_path / "bars.csv", head + "\n".join(lines) + "\n"), said)
+
+
+def test_a_separator_at_the_end_of_every_row_is_no_field(tmp_path: Path) -> None:
+    lines = vendors.plain(BARS, tmp_path / "bars.csv").read_text().splitlines()
+    path = write(tmp_path / "bars.csv", "\n".join([lines[0], *(f"{line}," for line in lines[1:])]) + "\n")
+    pd.testing.assert_frame_equal(read(path), BARS, check_exact=True, check_freq=False)
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [vendors.parquet_column, vendors.parquet_index, vendors.gzipped, vendors.binance_dump_zip],
+    ids=lambda writer: writer.__name__,
+)
+def test_a_binary_file_with_a_flipped_bit_is_read_or_refused_with_a_reason(
+    tmp_path: Path, spell: vendors.Writer
+) -> None:
+    path = spell(BARS.iloc[:40], tmp_path / "bars")
+    data, draw = path.read_bytes(), np.random.default_rng(5)
+    refused = 0
+    for place in draw.integers(4, len(data), 150):
+        spoilt = bytearray(data)
+        spoilt[place] ^= 1 << int(draw.integers(8))
+        path.write_bytes(spoilt)
+        try:
+            read(path)
+        except DataValidationError as error:
+            refused += bool(error.message and error.remedy)
+    assert refused > 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [("flag_bits", 1, "encrypted"), ("compress_type", 98, "compression method")],
+)
+def test_a_zip_that_only_another_program_can_unpack_says_so(tmp_path: Path, field: str, value: int, said: str) -> None:
+    path = vendors.binance_dump_zip(BARS, tmp_path / "bars.zip")
+    data = bytearray(path.read_bytes())
+    central = data.rfind(b"PK\x01\x02")
+    for header in (6, central + 8) if field == "flag_bits" else (8, central + 10):
+        data[header] = value
+    path.write_bytes(data)
+    assert "Unpack it" in refuse(path, said)
+
+
 @pytest.mark.parametrize("column", ["open", "close", "volume", "timestamp"])
 @pytest.mark.parametrize("spell", [vendors.plain, vendors.parquet_column], ids=lambda writer: writer.__name__)
 def test_missing_values_are_refused_naming_the_first_rows(tmp_path: Path, spell: vendors.Writer, column: str) -> None:
@@ -182,12 +269,31 @@ def test_missing_values_are_refused_naming_the_first_rows(tmp_path: Path, spell:
     refuse(path, rf"'{column}'.*4 data rows, first 5, 10, 11")
 
 
-@pytest.mark.parametrize("text", ["n/a?", "1,234.5", "12 USD", "--"])
+@pytest.mark.parametrize("text", ["n/a?", "1,234.5", "12 USD", "--", "1_00", "True"])
 def test_text_among_numbers_is_refused_naming_it(tmp_path: Path, text: str) -> None:
     frame = BARS.reset_index().astype({"close": object})
     frame.loc[3, "close"] = text
     message = refuse(vendors.csv(frame, tmp_path / "bars.csv"), "must hold numbers; 1 data row, first 4")
     assert text in message
+
+
+@pytest.mark.parametrize("value", [True, np.False_, pd.Timestamp("2024-01-01")])
+def test_truth_values_and_times_are_no_numbers(tmp_path: Path, value: object) -> None:
+    BARS.reset_index().assign(close=value).to_parquet(tmp_path / "bars")
+    refuse(tmp_path / "bars", "'close' must hold numbers; 300 data rows, first 1, 2, 3")
+
+
+@pytest.mark.parametrize("cell", ["29.100", "7.5", "-.5", "1.5e3"])
+def test_a_point_among_decimal_commas_is_refused_naming_cell_and_line(tmp_path: Path, cell: str) -> None:
+    lines = vendors.european_spreadsheet(BARS, tmp_path / "bars.csv").read_text("utf-8-sig").splitlines()
+    lines[7] = ";".join([lines[7].split(";")[0], cell, *lines[7].split(";")[2:]])
+    refuse(write(tmp_path / "bars.csv", "\n".join(lines) + "\n"), f"point of '{cell}' in line 8 may")
+
+
+def test_dates_with_points_go_with_decimal_commas(tmp_path: Path) -> None:
+    out = vendors.table(BARS, vendors.iso(BARS, "%Y.%m.%d %H:%M"), "Date,Open,High,Low,Close,Volume")
+    path = vendors.csv(out, tmp_path / "bars.csv", sep=";", decimal=",")
+    pd.testing.assert_frame_equal(read(path), BARS, check_exact=True, check_freq=False)
 
 
 def test_exports_that_overlap_may_be_put_together(tmp_path: Path) -> None:
@@ -215,6 +321,28 @@ def test_an_hour_with_two_different_bars_is_refused(tmp_path: Path) -> None:
 def test_bars_that_are_not_hourly_are_refused_naming_their_spacing(tmp_path: Path, rule: str, said: str) -> None:
     index = pd.date_range("2024-01-01", periods=len(BARS), freq=rule, tz="UTC", name="timestamp")
     refuse(vendors.plain(BARS.set_index(index), tmp_path / "bars.csv"), said)
+
+
+@pytest.mark.parametrize(("hours", "n"), [(2, 15), (4, 20), (4, 8), (24, 3), (168, 3)])
+def test_a_stretch_of_longer_bars_among_hourly_ones_is_refused_naming_where_it_begins(
+    tmp_path: Path, hours: int, n: int
+) -> None:
+    steps = np.concatenate([np.ones(29), np.full(n, hours), np.ones(270 - n)]).cumsum()
+    index = pd.DatetimeIndex(BARS.index[0] + np.append(0, steps) * HOUR, name="timestamp")
+    said = f"{n} steps of .* follow 1 row, first 2024-01-02T05:00Z"
+    refuse(vendors.plain(BARS.set_index(index), tmp_path / "bars.csv"), said)
+
+
+def test_gaps_of_any_length_and_hours_without_trades_are_no_other_interval(tmp_path: Path) -> None:
+    long_gaps = BARS.set_index(
+        pd.DatetimeIndex(BARS.index + np.arange(len(BARS)) // 50 * 1_000 * HOUR, name="timestamp")
+    )
+    two_equal = without_rows(BARS, *range(10, 40), *range(41, 71))
+    market = random_bars(20_000, seed=3)
+    thin = market[np.random.default_rng(1).random(len(market)) < 0.55]
+    for bars in (long_gaps, two_equal, thin):
+        path = vendors.plain(bars, tmp_path / "bars.csv")
+        pd.testing.assert_frame_equal(read(path), bars, check_exact=True, check_freq=False)
 
 
 def test_hours_that_do_not_begin_on_the_hour_are_refused(tmp_path: Path) -> None:
@@ -293,6 +421,17 @@ def test_a_file_that_grows_is_appended_and_one_that_changed_is_refused(tmp_path:
     with pytest.raises(DataValidationError, match="contradicts the stored bars"):
         update_bars(source, store, BTC, FIRST, LAST)
     assert len(update_bars(FileSource(vendors.plain(BARS, path)), store, BTC, FIRST, LAST).bars) == 300
+
+
+def test_the_file_of_another_span_and_one_with_rows_taken_out_are_refused(tmp_path: Path) -> None:
+    path, store = tmp_path / "bars.csv", BarStore(tmp_path / "data")
+    source = FileSource(vendors.plain(BARS.iloc[:200], path))
+    update_bars(source, store, BTC, FIRST, LAST)
+    for other in (BARS.iloc[200:], BARS.iloc[50:], without_rows(BARS, 7)):
+        vendors.plain(other, path)
+        with pytest.raises(DataValidationError, match="contradicts the stored bars") as caught:
+            update_bars(source, store, BTC, FIRST, LAST)
+        assert str(store.folder("file", BTC)) in caught.value.remedy
 
 
 def test_an_invalid_row_of_a_file_is_refused_and_nothing_is_stored(tmp_path: Path) -> None:
