@@ -155,6 +155,7 @@ class MlflowRegistry:
         if not self._uri.startswith(_SQLITE):
             return nullcontext()
         folder = Path(self._uri.removeprefix(_SQLITE)).parent
+        folder.mkdir(parents=True, exist_ok=True)
         return file_lock(folder / ".mlflow.lock", "Another process that opens MLflow's store", _OPENING_S)
 
     def _experiment_id(self, client: MlflowClient, name: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from algo_pipeline.backtest.engine import BacktestConfig, BacktestResult
-from algo_pipeline.backtest.verdict import luck_of, verdict_sentence
+from algo_pipeline.backtest.verdict import luck_of, pays_after_costs, verdict_sentence
 from algo_pipeline.research.evaluate import Evaluation, Interval
 from algo_pipeline_tests.backtest.report_samples import NAN, NO_EVALUATION, UNDEFINED_SCORE
 

@@ -27,7 +27,7 @@ _ASSETS: dict[str, tuple[str, set[str], set[str]]] = {
     "evaluation": ("training", {"oos_probabilities"}, {"json", "numba"}),
     "registered_model": (
         "training",
-        {"raw_ohlcv", "dataset", "calibrator", "oos_probabilities", "evaluation"},
+        {"raw_ohlcv", "dataset", "splits", "calibrator", "oos_probabilities", "evaluation"},
         {"mlflow", "sklearn"},
     ),
     "challenger": ("training", {"raw_ohlcv", "dataset", "splits", "oos_probabilities"}, {"mlflow", "sklearn"}),

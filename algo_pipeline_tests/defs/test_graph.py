@@ -366,4 +366,5 @@ def test_a_refresh_replaces_the_stored_assets(materialized: Workshop, refreshed:
     before, after = fingerprints(materialized.artifacts), fingerprints(workshop.artifacts)
     assert len(_bars(workshop)) == N_BARS + 30 * 24
     remade = {name for name in before if name.startswith(("research/", "backtest/", "reports/"))}
-    assert {name for name in remade if after[name] == before[name]} == {"research/simulated/challenger/BTC-USD.parquet"}
+    kept = {name for name in remade if after[name] == before[name]}
+    assert kept == {"research/simulated/challenger/BTC-USD.parquet", "research/simulated/.BTC-USD.lock"}

@@ -66,7 +66,7 @@ def test_runs_of_a_symbol_share_an_experiment_whose_artifacts_lie_beside_the_dat
     assert experiment is not None
     assert experiment.artifact_location == (store.folder / "artifacts" / "BTC-USD").as_uri()
     assert {version.experiment_id for version in store.versions} == {experiment.experiment_id}
-    assert {item.name for item in store.folder.iterdir()} == {"mlflow.db", "artifacts"}
+    assert {item.name for item in store.folder.iterdir()} == {"mlflow.db", "artifacts", ".mlflow.lock"}
 
 
 def test_a_run_is_finished_and_says_what_it_was_made_of(store: Store) -> None:
