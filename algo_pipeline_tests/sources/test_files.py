@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -278,8 +279,8 @@ def test_text_among_numbers_is_refused_naming_it(tmp_path: Path, text: str) -> N
 
 
 @pytest.mark.parametrize("value", [True, np.False_, pd.Timestamp("2024-01-01")])
-def test_truth_values_and_times_are_no_numbers(tmp_path: Path, value: object) -> None:
-    BARS.reset_index().assign(close=value).to_parquet(tmp_path / "bars")
+def test_truth_values_and_times_are_no_numbers(tmp_path: Path, value: Any) -> None:
+    BARS.reset_index().assign(close=[value] * len(BARS)).to_parquet(tmp_path / "bars")
     refuse(tmp_path / "bars", "'close' must hold numbers; 300 data rows, first 1, 2, 3")
 
 
