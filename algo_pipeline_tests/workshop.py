@@ -109,11 +109,11 @@ def workshop(root: Path, mlflow_template: Path | None = None, **settings: str) -
 
 
 def fingerprints(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below ``folder``."""
+    """SHA-256 of every file below ``folder``; locks, which hold nothing, are left out."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.suffix != ".lock"
     }
 
 

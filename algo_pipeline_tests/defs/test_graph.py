@@ -367,4 +367,4 @@ def test_a_refresh_replaces_the_stored_assets(materialized: Workshop, refreshed:
     assert len(_bars(workshop)) == N_BARS + 30 * 24
     remade = {name for name in before if name.startswith(("research/", "backtest/", "reports/"))}
     kept = {name for name in remade if after[name] == before[name]}
-    assert kept == {"research/simulated/challenger/BTC-USD.parquet", "research/simulated/.BTC-USD.lock"}
+    assert kept == {"research/simulated/challenger/BTC-USD.parquet"}
