@@ -22,7 +22,7 @@ from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.runs import RunOutcome, Scope, run_research
 from algo_pipeline.registry.bundle import BundleStore, ChampionBundle
 from algo_pipeline.registry.deployment import bundle_estimator
-from algo_pipeline.registry.ledger import PromotionLedger
+from algo_pipeline.registry.ledger import PromotionEntry, PromotionLedger
 from algo_pipeline.registry.mlflow_registry import CHALLENGER, CHAMPION, MlflowRegistry
 from algo_pipeline.research.dataset import build_dataset
 from algo_pipeline.research.pipeline import run_research as research_path
@@ -368,3 +368,30 @@ def test_a_refresh_replaces_the_stored_assets(materialized: Workshop, refreshed:
     remade = {name for name in before if name.startswith(("research/", "backtest/", "reports/"))}
     kept = {name for name in remade if after[name] == before[name]}
     assert kept == {"research/simulated/challenger/BTC-USD.parquet"}
+
+
+def test_a_champion_that_was_recorded_but_not_deployed_is_settled_by_the_next_run(
+    materialized: Workshop, tmp_path: Path
+) -> None:
+    workshop = materialized.copy(tmp_path / "work")
+    with workshop.active() as settings:
+        ledger = PromotionLedger(settings.artifacts_dir)
+        last = {name: ledger.lines()[-1][name] for name in PromotionEntry.__dataclass_fields__}
+        ledger.append(PromotionEntry(**{**last, "from_version": last["to_version"], "to_version": "99"}))
+        outcomes = run_research(build_definitions(), settings, (_BTC,), Scope(until=UNTIL), quiet=True)
+        assert [outcome.error for outcome in outcomes] == [None]
+        recovery, decision = ledger.lines()[-2:]
+    assert (recovery["who"], recovery["from_version"], recovery["to_version"]) == ("recovery", "99", last["to_version"])
+    assert (decision["who"], decision["from_version"]) == ("gate", last["to_version"])
+
+
+def test_a_damaged_ledger_stops_the_gate_before_anything_is_deployed(materialized: Workshop, tmp_path: Path) -> None:
+    workshop = materialized.copy(tmp_path / "work")
+    path = PromotionLedger(workshop.artifacts).path
+    path.write_bytes(path.read_bytes().replace(b'"gate"', b'"hand"', 1))
+    deployed = {k: v for k, v in fingerprints(workshop.artifacts).items() if k.startswith("live/")}
+    with workshop.active() as settings:
+        (outcome,) = run_research(build_definitions(), settings, (_BTC,), Scope(until=UNTIL), quiet=True)
+    assert outcome.error is not None
+    assert outcome.error.code == "corrupt_file"
+    assert {k: v for k, v in fingerprints(workshop.artifacts).items() if k.startswith("live/")} == deployed
