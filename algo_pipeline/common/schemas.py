@@ -15,7 +15,7 @@ BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 PRICE_COLUMNS = BAR_COLUMNS[:4]
 INDEX_NAME = "timestamp"
 _SHOWN_ROWS = 3
-_LEAST_PRICE, _GREATEST = 1e-125, 1e125  # far beyond any market; products and ratios of two such values stay finite
+_LEAST_PRICE, _GREATEST = 1e-128, 1e128  # far beyond any market; products and ratios of two such values stay finite
 
 
 def empty_bars() -> pd.DataFrame:
@@ -28,8 +28,8 @@ def validate_bars(bars: pd.DataFrame) -> pd.DataFrame:
     """Return ``bars`` unchanged if they keep every rule of the bar schema.
 
     The rules: columns ``open high low close volume`` as float64; index ``timestamp`` tz-aware UTC, whole hours,
-    unique, ascending; prices finite, positive and from 1e-125 to 1e125; ``low <= open, close <= high``; volume finite,
-    >= 0 and at most 1e125.
+    unique, ascending; prices finite, positive and from 1e-128 to 1e128; ``low <= open, close <= high``; volume finite,
+    >= 0 and at most 1e128.
 
     Raises
     ------

@@ -49,9 +49,9 @@ def test_good_and_empty_bars_pass() -> None:
         ("low", 0.0, "prices are positive"),
         ("high", 1.0, "low <= open, close <= high"),
         ("volume", -1.0, "volume >= 0"),
-        ("low", 9e-126, "prices are from 1e-125 to 1e\\+125"),
-        ("high", 2e125, "prices are from 1e-125 to 1e\\+125"),
-        ("volume", 2e125, "volume is at most 1e\\+125"),
+        ("low", 9e-129, "prices are from 1e-128 to 1e\\+128"),
+        ("high", 2e128, "prices are from 1e-128 to 1e\\+128"),
+        ("volume", 2e128, "volume is at most 1e\\+128"),
     ],
 )
 def test_a_broken_rule_is_named_with_its_first_row(column: str, value: float, rule: str) -> None:
