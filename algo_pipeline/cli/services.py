@@ -53,6 +53,7 @@ def serve(settings: Settings, home: Path) -> None:
     write_text(workspace, _WORKSPACE.format(host=HOST, port=code_port))
     logs = settings.artifacts_dir / "logs"
     signal.signal(signal.SIGTERM, _interrupt)
+    click.echo("Starting Dagster and MLflow …")
     with ExitStack() as stack:
         running = []
         for service in _services(settings, workspace, code_port):
@@ -60,8 +61,8 @@ def serve(settings: Settings, home: Path) -> None:
             process = stack.enter_context(_started(service, logs, _environment(settings)))
             running.append((service, process))
             _wait_until_ready(service, process, logs)
-        click.echo(f"Dagster  http://{HOST}:{settings.dagster_port}   assets, runs, schedules")
-        click.echo(f"MLflow   http://{HOST}:{settings.mlflow_port}   experiments and registered models")
+        click.echo(f"Dagster  http://{HOST}:{settings.dagster_port}/assets   assets, runs, schedules")
+        click.echo(f"MLflow   http://{HOST}:{settings.mlflow_port}   runs and models: press Model training, top left")
         click.echo(f"Reports  {settings.artifacts_dir / 'backtest'}/<symbol>/report.html")
         click.echo("Ctrl-C stops everything.")
         _watch(running, logs)

@@ -80,7 +80,8 @@ def _metadata(version: RegisteredVersion, pipeline: Pipeline, plots: dict[str, b
         "model_version": dg.MetadataValue.text(version.version),
         "mlflow_run_id": dg.MetadataValue.text(version.run_id),
         "mlflow_run": dg.MetadataValue.url(
-            f"http://127.0.0.1:{pipeline.settings().mlflow_port}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
+            f"http://127.0.0.1:{pipeline.settings().mlflow_port}/#/experiments/{version.experiment_id}"
+            f"/runs/{version.run_id}?workflowType=machine_learning"
         ),
         "feature_weights": picture(plots["feature_weights.png"], "feature weights"),
     }
