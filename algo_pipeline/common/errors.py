@@ -125,6 +125,36 @@ class PaperOnlyError(AlgoPipelineError):
     code = "not_paper_host"
 
 
+class BrokerError(AlgoPipelineError):
+    """The broker could not do what it was asked."""
+
+    code = "broker"
+
+
+class BrokerRefusedError(BrokerError):
+    """The broker said no, and nothing happened: correct the request, the keys or the account."""
+
+    code = "broker_refused"
+
+
+class AmbiguousBrokerError(BrokerError):
+    """The broker's answer is unknown, so that the request may have taken effect: look before asking again."""
+
+    code = "broker_ambiguous"
+
+
+class LiveStateError(AlgoPipelineError):
+    """Journal, state and account do not tell one story: nothing trades until a person has looked."""
+
+    code = "live_state"
+
+
+class TradingStoppedError(AlgoPipelineError):
+    """Trading is stopped, by a rule or by a person: the remedy names the way out."""
+
+    code = "trading_stopped"
+
+
 class LeakageError(AlgoPipelineError):
     """A number would depend on the future: a defect of the code, never of the data."""
 

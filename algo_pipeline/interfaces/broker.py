@@ -10,6 +10,8 @@ import pandas as pd
 
 from algo_pipeline.common.types import Side, Symbol
 
+TERMINAL_STATUSES = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -18,6 +20,7 @@ class Account:
     account_id: str
     cash: Decimal
     equity: Decimal
+    trading_blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class BrokerOrder:
-    """An order as the broker knows it; ``average_price`` is None until something is filled."""
+    """An order as the broker knows it; ``average_price`` is None until something is filled.
+
+    ``status`` is the broker's own word; one that is not in :data:`TERMINAL_STATUSES` may still fill.
+    """
 
     client_order_id: str
     broker_order_id: str
@@ -41,10 +47,24 @@ class BrokerOrder:
     filled_quantity: Decimal
     average_price: Decimal | None
     status: str
+    created_at: pd.Timestamp | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more can happen to it."""
+        return self.status in TERMINAL_STATUSES
 
 
 class BaseBroker(ABC):
-    """One account that trades market orders."""
+    """One account that trades market orders.
+
+    Every method raises ``AmbiguousBrokerError`` when the answer is unknown (time-out, reset, 429, 5xx, unreadable), and
+    ``BrokerRefusedError`` when the broker says no: a failed query is never an empty answer.
+    """
+
+    @abstractmethod
+    def now(self) -> pd.Timestamp:
+        """The broker's clock, tz-aware UTC."""
 
     @abstractmethod
     def get_account(self) -> Account:
@@ -60,8 +80,28 @@ class BaseBroker(ABC):
 
     @abstractmethod
     def place_order(self, symbol: Symbol, quantity: Decimal, side: Side, client_order_id: str) -> BrokerOrder:
-        """Place a market order under an id that is never used twice."""
+        """Place a market order under an id that is never used twice.
+
+        Raises
+        ------
+        BrokerRefusedError
+            If the broker definitely did not take it.
+        AmbiguousBrokerError
+            If it may have taken it; a used id counts as that too. Look it up by id before anything else.
+        """
 
     @abstractmethod
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
         """The order with this id; None only if the broker itself says that it does not exist."""
+
+    @abstractmethod
+    def get_open_orders(self) -> tuple[BrokerOrder, ...]:
+        """Every order that may still fill, whoever placed it."""
+
+    @abstractmethod
+    def get_orders_since(self, since: pd.Timestamp) -> tuple[BrokerOrder, ...]:
+        """Every order, open or not, created at or after ``since``, oldest first."""
+
+    @abstractmethod
+    def cancel_order(self, order: BrokerOrder) -> None:
+        """Ask for the order's cancellation; one that can't be cancelled any more is no error. Look it up after."""

@@ -1,0 +1,1 @@
+"""Alpaca paper, the only place where orders can go."""
