@@ -31,8 +31,14 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
         *("min_notional", "cash_buffer_bps"),
     ),
     "places": ("artifacts_dir", "data_dir", "mlflow_tracking_uri", "log_level", "dagster_port", "mlflow_port"),
-    "venues": ("binance_url", "alpaca_data_url", "coingecko_url", "alpaca_api_key", "alpaca_secret_key"),
-    "reserved": ("alpaca_trading_url", "alert_urls", "live_bars_source", "max_decision_delay"),
+    "venues": (
+        *("binance_url", "alpaca_data_url", "coingecko_url", "alpaca_trading_url"),
+        *("alpaca_api_key", "alpaca_secret_key"),
+    ),
+    "live": (
+        *("live_bars_source", "max_decision_delay", "max_orders_per_day", "price_band_bps", "price_check_bps"),
+        *("alert_urls", "sandbox_port"),
+    ),
 }
 
 ALLOWED: Mapping[str, str] = {
@@ -42,7 +48,7 @@ ALLOWED: Mapping[str, str] = {
     "binance_url": "a root URL",
     "coingecko_url": "a root URL",
     "alpaca_data_url": "Alpaca's data host or loopback",
-    "alpaca_trading_url": "a root URL",
+    "alpaca_trading_url": "Alpaca's paper host or loopback",
     "initial_cash": "> 0",
     "enter_threshold": "exit threshold to 1",
     "exit_threshold": "0 to enter threshold",

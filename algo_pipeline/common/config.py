@@ -6,10 +6,12 @@ never silently leaves a default in force. Secrets are ``SecretStr``: their value
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -30,6 +32,7 @@ _SQLITE = "sqlite:///"
 SourceName = Literal["binance", "alpaca", "file", "simulated"]
 LabelName = Literal["direction_1h", "direction_4h", "direction_24h", "triple_barrier_24h"]
 _RULES = BacktestConfig()
+_LIVE_DEFAULTS: Mapping[str, Any] = MappingProxyType({"fee_in_base": True, "cash_buffer_bps": 50.0})
 _FILE_HISTORY_START = "1970-01-01"
 _VENUE_HISTORY_START = "2020-01-01"
 
@@ -90,6 +93,17 @@ class Settings(BaseSettings):
         600, gt=0, le=3600, description="Seconds after a bar's close within which a decision may still trade."
     )
 
+    max_orders_per_day: int = Field(
+        100, ge=1, description="Orders of one UTC day after which no entry is sent; exits always pass."
+    )
+    price_band_bps: float = Field(
+        2500.0, gt=0, description="A close further than this from the close before is traded on only if confirmed."
+    )
+    price_check_bps: float = Field(
+        500.0, gt=0, description="How far the second source's price may lie from the close of an entry."
+    )
+    sandbox_port: int = Field(8900, ge=1, le=65535, description="Port of the sandbox on 127.0.0.1.")
+
     simulated_seed: int = Field(7, ge=0, description="Seed of the simulated market.")
     simulated_signal_strength: float = Field(
         0.0, ge=0, le=1, description="Planted predictability of the simulated market; 0 is a true null."
@@ -143,6 +157,12 @@ class Settings(BaseSettings):
     def backtest_config(self) -> BacktestConfig:
         """The trading rules among the settings."""
         return BacktestConfig(**{name: getattr(self, name) for name in BacktestConfig.__dataclass_fields__})
+
+    def live_config(self) -> BacktestConfig:
+        """The trading rules of the live account: Alpaca takes a buy's fee from the coin, and cash keeps a margin."""
+        fields_set = self.model_fields_set
+        changes = {name: value for name, value in _LIVE_DEFAULTS.items() if name not in fields_set}
+        return dataclasses.replace(self.backtest_config(), **changes)
 
     def history_start_at(self) -> pd.Timestamp:
         """The first bar to ask the source for: a file is used whole unless the setting says otherwise."""

@@ -108,3 +108,12 @@ def test_symbols_are_normalized_and_paths_follow_the_artifacts_folder(monkeypatc
 def test_a_relative_sqlite_uri_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_settings(None).mlflow_uri() == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+
+
+def test_live_rules_differ_by_the_fee_in_coin_and_a_cash_margin_unless_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = load_settings(None).live_config()
+    assert (live.fee_in_base, live.cash_buffer_bps, live.max_drawdown) == (True, 50.0, 0.10)
+    monkeypatch.setenv("ALGO_TRADER_FEE_IN_BASE", "false")
+    monkeypatch.setenv("ALGO_TRADER_CASH_BUFFER_BPS", "10")
+    chosen = load_settings(None).live_config()
+    assert (chosen.fee_in_base, chosen.cash_buffer_bps) == (False, 10.0)
