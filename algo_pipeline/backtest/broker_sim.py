@@ -13,18 +13,10 @@ from decimal import Decimal, localcontext
 
 import pandas as pd
 
-from algo_pipeline.backtest.broker_sim_decimals import (
-    EXACT,
-    ROUNDED,
-    ZERO,
-    exact,
-    floor_decimal,
-    floor_quotient,
-    rate_of_bps,
-    sample_deviation,
-)
+from algo_pipeline.backtest.broker_sim_decimals import EXACT, ZERO, exact, floor_quotient, rate_of_bps
 from algo_pipeline.backtest.broker_sim_exits import Protection, ProtectionRules
 from algo_pipeline.backtest.broker_sim_fills import FillLedger, SimulatedFill
+from algo_pipeline.backtest.broker_sim_frictions import Slippage, VolumeCap
 from algo_pipeline.backtest.broker_sim_orders import Candle, Deal, PendingOrder, with_fill
 from algo_pipeline.backtest.realism import ExecutionOptions
 from algo_pipeline.common.errors import AccountingError, ConfigValueError
@@ -33,9 +25,7 @@ from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.interfaces.broker import Account, BaseBroker, BrokerOrder, Position
 
-_NO_CAP = Decimal("Infinity")
-_HIGHEST_SLIPPAGE = Decimal("0.999")
-_SLIPPAGE_DIGIT = Decimal(1).scaleb(-40)
+_BEFORE_ALL_BARS = pd.Timestamp.min.tz_localize("UTC")
 
 
 class SimulatedBroker(BaseBroker):
@@ -62,22 +52,25 @@ class SimulatedBroker(BaseBroker):
         self._bars = dict(bars_by_symbol)
         self._options = execution or ExecutionOptions()
         self._fee_rate = rate_of_bps(config.fee_bps)
-        self._plain_slippage = rate_of_bps(config.slippage_bps)
         self._fee_in_base = config.fee_in_base
         self._step = Decimal(1).scaleb(-config.step_decimals)
         self._min_notional = exact(config.min_notional)
         self._cash = exact(config.initial_cash)
         self._held = dict.fromkeys(self._bars, ZERO)
         self._marks = dict.fromkeys(self._bars, ZERO)
-        self._log_returns: dict[Symbol, list[Decimal]] = {symbol: [] for symbol in self._bars}
         self._orders: dict[str, BrokerOrder] = {}
         self._pending: dict[Symbol, PendingOrder] = {}
         self._rules = ProtectionRules.from_options(self._options)
         self._protection = {symbol: Protection(self._rules) for symbol in self._bars}
-        self._capacity: dict[Symbol, Decimal] = {}  # what the volume of the present bar still takes
-        self._now: pd.Timestamp | None = None
+        self._slippage = Slippage(config, self._options)
+        self._caps = {symbol: VolumeCap.from_options(config, self._options) for symbol in self._bars}
+        self._now = _BEFORE_ALL_BARS
         self.fills: list[SimulatedFill] = []
         self._ledger = FillLedger(self._cash)
+
+    def now(self) -> pd.Timestamp:
+        """The open of the bar that trades, or the close of the last one."""
+        return self._now
 
     def get_account(self) -> Account:
         """Cash, and equity at the last closes."""
@@ -92,8 +85,6 @@ class SimulatedBroker(BaseBroker):
     def get_bars(self, symbol: Symbol, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         """Bars in [start, end) that are closed by the simulated clock."""
         bars = self._bars[symbol]
-        if self._now is None:
-            return bars.iloc[:0]
         return bars[(bars.index >= start) & (bars.index + BAR <= min(end, self._now))]
 
     def place_order(
@@ -113,7 +104,7 @@ class SimulatedBroker(BaseBroker):
             )
         if symbol in self._pending:
             raise ConfigValueError(f"A symbol has one pending order at most; {symbol} has one.", "Cancel it first.")
-        order = BrokerOrder(client_order_id, client_order_id, symbol, side, quantity, ZERO, None, "new")
+        order = BrokerOrder(client_order_id, client_order_id, symbol, side, quantity, ZERO, None, "new", self._now)
         rest_bars = 0 if limit is None else self._options.limit_timeout_bars or 1
         self._keep(PendingOrder(order, self._options.latency_bars, limit, rest_bars))
         return order
@@ -122,6 +113,20 @@ class SimulatedBroker(BaseBroker):
         """The order with this id, or None."""
         return self._orders.get(client_order_id)
 
+    def get_open_orders(self) -> tuple[BrokerOrder, ...]:
+        """All orders that wait or rest."""
+        return tuple(pending.order for pending in self._pending.values())
+
+    def get_orders_since(self, since: pd.Timestamp) -> tuple[BrokerOrder, ...]:
+        """Every order created at or after ``since``, oldest first."""
+        return tuple(order for order in self._orders.values() if order.created_at and order.created_at >= since)
+
+    def cancel_order(self, order: BrokerOrder) -> None:
+        """Cancel the order if it still waits or rests."""
+        pending = self._pending.get(order.symbol)
+        if pending is not None and pending.order.client_order_id == order.client_order_id:
+            self.cancel_pending(order.symbol)
+
     def quantity_held(self, symbol: Symbol) -> Decimal:
         """What is held of a symbol."""
         return self._held[symbol]
@@ -129,10 +134,6 @@ class SimulatedBroker(BaseBroker):
     def pending_order(self, symbol: Symbol) -> PendingOrder | None:
         """The symbol's order that waits or rests, if there is one."""
         return self._pending.get(symbol)
-
-    def pending_orders(self) -> tuple[PendingOrder, ...]:
-        """All orders that wait or rest."""
-        return tuple(self._pending.values())
 
     def cancel_pending(self, symbol: Symbol) -> None:
         """Cancel the symbol's order that waits or rests, if there is one."""
@@ -150,8 +151,8 @@ class SimulatedBroker(BaseBroker):
         present = [symbol for symbol in self._bars if symbol in candles]
         held_before = {symbol for symbol in present if self._held[symbol] > 0}
         with localcontext(EXACT):
-            self._capacity = {symbol: self._volume_cap(candles[symbol]) for symbol in present}
             for symbol in present:
+                self._caps[symbol].start_bar(candles[symbol].volume)
                 self._trade_pending(symbol, Side.SELL, candles[symbol])
             buys = {symbol: self._trade_pending(symbol, Side.BUY, candles[symbol]) for symbol in present}
             for symbol in present:
@@ -166,8 +167,7 @@ class SimulatedBroker(BaseBroker):
             If cash, fills and holdings do not add up.
         """
         self._now = at + BAR
-        if self._options.volatility_slippage > 0:
-            self._note_log_returns(closes)
+        self._slippage.note_closes(closes)
         self._marks.update(closes)
         expected, found = self._ledger.equity(self.fills, self._marks), self.get_account().equity
         if expected != found:
@@ -181,7 +181,7 @@ class SimulatedBroker(BaseBroker):
         if pending.wait_bars > 0:
             self._keep(pending.a_bar_nearer())
             return None
-        deal = pending.deal(candle, self._slippage(symbol))
+        deal = pending.deal(candle, self._slippage.rate(symbol))
         if deal is None:
             self._let_rest(pending)
             return None
@@ -194,12 +194,12 @@ class SimulatedBroker(BaseBroker):
         if self._held[symbol] == 0:
             return
         deal = self._protection[symbol].exit_in(
-            candle, self._slippage(symbol), held_at_open=held_at_open, bought_inside=bought_inside
+            candle, self._slippage.rate(symbol), held_at_open=held_at_open, bought_inside=bought_inside
         )
         if deal is not None and self._held[symbol] * deal.price >= self._min_notional:
             self.cancel_pending(symbol)
-            order_id = f"{symbol.slug}-{self._now.value if self._now else 0}-exit"
-            order = BrokerOrder(order_id, order_id, symbol, Side.SELL, self._held[symbol], ZERO, None, "new")
+            order_id = f"{symbol.slug}-{self._now.value}-exit"
+            order = BrokerOrder(order_id, order_id, symbol, Side.SELL, self._held[symbol], ZERO, None, "new", self._now)
             self._execute(PendingOrder(order), deal)
         if self._held[symbol] > 0:
             self._protection[symbol].note_bar(candle, bought_inside=bought_inside)
@@ -207,9 +207,9 @@ class SimulatedBroker(BaseBroker):
     def _execute(self, pending: PendingOrder, deal: Deal) -> Decimal:
         """Fill what volume and, for a buy, cash allow; the rest of the order rests on or ends."""
         symbol, side = pending.order.symbol, pending.order.side
-        allowed = min(pending.left, self._capacity[symbol])
+        allowed = min(pending.left, self._caps[symbol].left)
         quantity = allowed if side is Side.SELL else self._covered(allowed, deal.price)
-        self._capacity[symbol] -= quantity
+        self._caps[symbol].take(quantity)
         if quantity > 0:
             self._book(symbol, side, quantity, deal)
             pending = replace(pending, order=with_fill(pending.order, quantity, deal.price))
@@ -245,26 +245,6 @@ class SimulatedBroker(BaseBroker):
             return ordered
         quantity = floor_quotient(self._cash, unit_cost, self._step)
         return quantity if quantity * price >= self._min_notional else ZERO
-
-    def _volume_cap(self, candle: Candle) -> Decimal:
-        """What all fills of a symbol in one bar may take together."""
-        share = self._options.max_volume_share
-        return _NO_CAP if share is None else floor_decimal(exact(share) * candle.volume, self._step)
-
-    def _slippage(self, symbol: Symbol) -> Decimal:
-        """Slippage of the present bar, from closes before it."""
-        if self._options.volatility_slippage == 0:
-            return self._plain_slippage
-        volatility = sample_deviation(self._log_returns[symbol][-self._options.volatility_window_bars :])
-        extra = ROUNDED.multiply(exact(self._options.volatility_slippage), volatility)
-        # Digits end here, far below a double's, so that everything after is exact.
-        slippage = ROUNDED.quantize(ROUNDED.add(self._plain_slippage, extra), _SLIPPAGE_DIGIT)
-        return min(slippage, _HIGHEST_SLIPPAGE)
-
-    def _note_log_returns(self, closes: Mapping[Symbol, Decimal]) -> None:
-        for symbol, close in closes.items():
-            if self._marks[symbol] > 0:
-                self._log_returns[symbol].append(ROUNDED.ln(ROUNDED.divide(close, self._marks[symbol])))
 
     def _keep(self, pending: PendingOrder) -> None:
         self._orders[pending.order.client_order_id] = pending.order
