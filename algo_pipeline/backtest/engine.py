@@ -1,13 +1,14 @@
 """Event-driven backtests of one symbol, or of several in one account.
 
 The order of events inside a bar, and every rule, is told in ``docs/backtest.md``; the compiled state machine is
-``backtest.kernel``, its slow twin in exact decimals ``backtest.broker_sim``.
+``backtest.kernel``, that of realistic orders ``backtest.realistic_kernel``, their slow twin in exact decimals
+``backtest.broker_sim``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,20 +17,35 @@ from algo_pipeline.backtest.accounting import verify_accounting
 from algo_pipeline.backtest.inputs import Market, account_market, one_symbol_market
 from algo_pipeline.backtest.kernel import KernelRules, Simulation, simulate
 from algo_pipeline.backtest.metrics import TradingFigures, compute_metrics
+from algo_pipeline.backtest.realism import PLAIN, ExecutionOptions
+from algo_pipeline.backtest.realistic_fills import OrderRules
+from algo_pipeline.backtest.realistic_inputs import venue_bars
+from algo_pipeline.backtest.realistic_kernel import simulate_realistic
 from algo_pipeline.backtest.result import AccountResult, BacktestResult
 from algo_pipeline.backtest.trades import RoundTrips, fills_frame, round_trips, trades_frame
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray
 
-__all__ = ["AccountResult", "BacktestConfig", "BacktestResult", "run_account_backtest", "run_backtest"]
+__all__ = [
+    "AccountResult",
+    "BacktestConfig",
+    "BacktestResult",
+    "ExecutionOptions",
+    "run_account_backtest",
+    "run_backtest",
+]
 
 
 def run_backtest(
-    bars: pd.DataFrame, probability: pd.Series[float], config: BacktestConfig | None = None
+    bars: pd.DataFrame,
+    probability: pd.Series[float],
+    config: BacktestConfig | None = None,
+    execution: ExecutionOptions | None = None,
 ) -> BacktestResult:
     """Trade one symbol's probabilities under ``config``.
 
-    A decision at bar t uses bars up to t and fills at the open of the next bar that exists.
+    A decision at bar t uses bars up to t and fills at the open of the next bar that exists, unless ``execution`` asks
+    for more realistic orders.
 
     Parameters
     ----------
@@ -39,6 +55,8 @@ def run_backtest(
         P(label = 1) by open time of the bar that decides; NaN, or no row, is HOLD. Every row must belong to a bar.
     config : BacktestConfig, optional
         The account's rules; default costs and limits if omitted.
+    execution : ExecutionOptions, optional
+        Limits, latency, volume caps, slippage by volatility and protective exits; all off if omitted.
 
     Raises
     ------
@@ -51,7 +69,8 @@ def run_backtest(
     """
     config = config or BacktestConfig()
     market = one_symbol_market(bars, probability)
-    simulation, trips, metrics = _run(market, config)
+    execution = execution or PLAIN
+    simulation, trips, metrics = _run(market, [bars], config, execution)
     return BacktestResult(
         config=config,
         curve=_frame(simulation.curve, market.times, ("equity", "cash", "quantity", "drawdown")),
@@ -59,6 +78,7 @@ def run_backtest(
         fills=fills_frame(simulation.fill_places, simulation.fill_values, market.times),
         metrics=metrics,
         kill_switch_at=_kill_switch_at(simulation, market),
+        execution=execution,
     )
 
 
@@ -66,6 +86,7 @@ def run_account_backtest(
     bars_by_symbol: Mapping[Hashable, pd.DataFrame],
     probability_by_symbol: Mapping[Hashable, pd.Series[float]],
     config: BacktestConfig | None = None,
+    execution: ExecutionOptions | None = None,
 ) -> AccountResult:
     """Trade several symbols in one account: one cash, one equity, one peak and one kill switch.
 
@@ -80,6 +101,8 @@ def run_account_backtest(
         By the same symbols (``Symbol`` or str); values as in :func:`run_backtest`.
     config : BacktestConfig, optional
         The account's rules; default costs and limits if omitted.
+    execution : ExecutionOptions, optional
+        Limits, latency, volume caps, slippage by volatility and protective exits; all off if omitted.
 
     Raises
     ------
@@ -90,7 +113,8 @@ def run_account_backtest(
     """
     config = config or BacktestConfig()
     market = account_market(bars_by_symbol, probability_by_symbol)
-    simulation, trips, metrics = _run(market, config)
+    execution = execution or PLAIN
+    simulation, trips, metrics = _run(market, list(bars_by_symbol.values()), config, execution)
     names = np.array([str(symbol) for symbol in bars_by_symbol], dtype=object)
     fills = fills_frame(simulation.fill_places, simulation.fill_values, market.times)
     return AccountResult(
@@ -101,22 +125,28 @@ def run_account_backtest(
         fills=fills.assign(symbol=names[simulation.fill_places[:, 1]]),
         metrics=metrics,
         kill_switch_at=_kill_switch_at(simulation, market),
+        execution=execution,
     )
 
 
-def _run(market: Market, config: BacktestConfig) -> tuple[Simulation, RoundTrips, dict[str, float]]:
+def _run(
+    market: Market, frames: Sequence[pd.DataFrame], config: BacktestConfig, execution: ExecutionOptions
+) -> tuple[Simulation, RoundTrips, dict[str, float]]:
     rules = KernelRules.from_config(config)
-    simulation = simulate(market.opens, market.closes, market.probabilities, rules)
+    if execution.is_plain:
+        simulation = simulate(market.opens, market.closes, market.probabilities, rules)
+    else:
+        bars = venue_bars(market, frames, config, execution)
+        simulation = simulate_realistic(bars, rules, OrderRules.from_options(execution))
     verify_accounting(simulation, market.closes, rules)
-    trips = round_trips(simulation.fill_places, simulation.fill_values, len(market.opens), rules.fee_rate_in_coin)
+    trips = round_trips(simulation.fill_places, simulation.fill_values, simulation.curve[2:-1], rules.fee_rate_in_coin)
     trading = _trading_figures(market, simulation, trips)
     return simulation, trips, compute_metrics(market.open_ns, simulation.curve[0], config.initial_cash, trading)
 
 
 def _trading_figures(market: Market, simulation: Simulation, trips: RoundTrips) -> TradingFigures:
-    bars, symbols = simulation.fill_places[:, 0], simulation.fill_places[:, 1]
-    quantity, price, fee = simulation.fill_values.T
-    slippage = quantity * (price - market.opens[symbols, bars])
+    quantity, price, fee, reference = _fills_with_reference(market, simulation)
+    slippage = quantity * (price - reference)
     return TradingFigures(
         trade_pnl=trips.pnl,
         holding_bars=trips.holding_bars,
@@ -125,6 +155,17 @@ def _trading_figures(market: Market, simulation: Simulation, trips: RoundTrips) 
         costs=float(fee.sum() + slippage.sum()),
         buy_and_hold_return=_buy_and_hold_return(market),
     )
+
+
+def _fills_with_reference(
+    market: Market, simulation: Simulation
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Quantity, price, fee and reference price of every fill; the reference of a plain fill is the bar's open."""
+    values = simulation.fill_values
+    if values.shape[1] == 4:
+        return values[:, 0], values[:, 1], values[:, 2], values[:, 3]
+    bars, symbols = simulation.fill_places[:, 0], simulation.fill_places[:, 1]
+    return values[:, 0], values[:, 1], values[:, 2], market.opens[symbols, bars]
 
 
 def _buy_and_hold_return(market: Market) -> float:

@@ -98,3 +98,6 @@ def _require(holds: bool, name: str, options: ExecutionOptions) -> None:
             f"The setting {name} must be {_DOMAINS[name]}; it was {getattr(options, name)!r}.",
             f"Correct {name}.",
         )
+
+
+PLAIN = ExecutionOptions()

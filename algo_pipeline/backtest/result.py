@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from algo_pipeline.backtest.realism import PLAIN, ExecutionOptions
 from algo_pipeline.common.trading_rules import BacktestConfig
 
 
@@ -27,6 +28,8 @@ class BacktestResult:
         By the names in ``metrics.METRIC_NAMES``; undefined is NaN.
     kill_switch_at : pd.Timestamp or None
         Open time of the bar at whose close the kill switch latched.
+    execution : ExecutionOptions
+        How its orders met the market.
     """
 
     config: BacktestConfig
@@ -35,6 +38,7 @@ class BacktestResult:
     fills: pd.DataFrame
     metrics: dict[str, float]
     kill_switch_at: pd.Timestamp | None
+    execution: ExecutionOptions = PLAIN
 
     @property
     def equity(self) -> pd.Series[float]:
@@ -63,6 +67,7 @@ class AccountResult:
     fills: pd.DataFrame
     metrics: dict[str, float]
     kill_switch_at: pd.Timestamp | None
+    execution: ExecutionOptions = PLAIN
 
     @property
     def equity(self) -> pd.Series[float]:

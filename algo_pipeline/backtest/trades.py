@@ -37,31 +37,36 @@ class RoundTrips(NamedTuple):
 
 
 @compiled
-def round_trips(places: IntArray, values: FloatArray, n_symbols: int, fee_rate_in_coin: float) -> RoundTrips:
-    """Pair the fills of each symbol: a trip starts at the first buy after nothing was held and ends at the sale.
+def round_trips(places: IntArray, values: FloatArray, quantities: FloatArray, fee_rate_in_coin: float) -> RoundTrips:
+    """Pair the fills of each symbol: a trip starts at the first buy after nothing was held and ends at the last sale.
 
     Parameters
     ----------
     places, values : ndarray
         Of a :class:`~algo_pipeline.backtest.kernel.Simulation`.
-    n_symbols : int
-        Symbols in the account.
+    quantities : ndarray of shape (n_symbols, n_bars)
+        Holdings at close: the sale after which nothing is held ends the trip.
     fee_rate_in_coin : float
         Part of a bought quantity that is kept back as the fee; 0 where fees are paid in quote currency.
 
     Notes
     -----
-    ``quantity`` is what was sold, which is what arrived; ``entry_price`` the average fill price of the buys (more
-    than one only where dust was topped up); ``fees`` both sides in quote currency, a fee in coin at its fill
-    price. Hence ``pnl = quantity · (exit_price − entry_price) − fees`` whoever takes the fee, and
+    ``quantity`` is what was sold, which is what arrived; ``entry_price`` and ``exit_price`` are the average fill prices
+    of buys and sells; ``fees`` both sides in quote currency, a fee in coin at its fill price. Hence
+    ``pnl = quantity · (exit_price − entry_price) − fees`` whoever takes the fee, and
     ``return = pnl / (bought quantity · entry_price)``. A position still open at the end is no round trip.
+    A symbol sells at most once in a bar, as the last of its fills there.
     """
-    n_trades = int(np.sum(values[:, 0] < 0.0))
-    trip_places = np.empty((n_trades, 3), np.int64)
-    trips = np.empty((6, n_trades))
+    n_symbols = len(quantities)
+    n_sales = int(np.sum(values[:, 0] < 0.0))
+    trip_places = np.empty((n_sales, 3), np.int64)
+    trips = np.empty((6, n_sales))
     entry_bar = np.full(n_symbols, -1, np.int64)
     bought = np.zeros(n_symbols)
     spent = np.zeros(n_symbols)
+    sold = np.zeros(n_symbols)
+    received = np.zeros(n_symbols)
+    exit_price = np.zeros(n_symbols)
     fees = np.zeros(n_symbols)
     n = 0
     for i in range(len(values)):
@@ -73,14 +78,19 @@ def round_trips(places: IntArray, values: FloatArray, n_symbols: int, fee_rate_i
             bought[s] += quantity
             spent[s] += quantity * price
             continue
+        sold[s] -= quantity
+        received[s] -= quantity * price
+        exit_price[s] += (price - exit_price[s]) * (-quantity / sold[s])  # a single sale's price, to the last bit
+        if quantities[s, places[i, 0]] > 0.0:
+            continue
         trip_places[n] = entry_bar[s], places[i, 0], s
         fees_in_cash = fees[s] - fee_rate_in_coin * spent[s]
-        pnl = -quantity * price - spent[s] - fees_in_cash
-        trips[:, n] = -quantity, spent[s] / bought[s], price, fees[s], pnl, pnl / spent[s]
+        pnl = received[s] - spent[s] - fees_in_cash
+        trips[:, n] = sold[s], spent[s] / bought[s], exit_price[s], fees[s], pnl, pnl / spent[s]
         entry_bar[s] = -1
-        bought[s] = spent[s] = fees[s] = 0.0
+        bought[s] = spent[s] = sold[s] = received[s] = exit_price[s] = fees[s] = 0.0
         n += 1
-    return RoundTrips(trip_places, trips)
+    return RoundTrips(trip_places[:n].copy(), trips[:, :n].copy())
 
 
 def trades_frame(trips: RoundTrips, times: pd.DatetimeIndex) -> pd.DataFrame:
