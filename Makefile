@@ -1,8 +1,13 @@
-# make demo | make test | make run SYMBOLS=BTC/USD | make ui [DEMO=1] | make check | make bench
+# make demo | make test | make run SYMBOLS=BTC/USD | make ui [DEMO=1] | make check | make bench [ARGS=--quick]
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BENCH_VENV := .venv-bench
+BENCH_BIN := $(BENCH_VENV)/bin
+BENCH_INSTALLED := $(BENCH_VENV)/.installed
+VECTORBT_VENV := .venv-bench-vectorbt
+VECTORBT_INSTALLED := $(VECTORBT_VENV)/.installed
 
 export DAGSTER_DISABLE_TELEMETRY := true
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -18,20 +23,25 @@ DEMO_ENV := ALGO_TRADER_ARTIFACTS_DIR=$(DEMO_DIR) \
 RUN_ENV := $(if $(SYMBOLS),ALGO_TRADER_SYMBOLS="$(SYMBOLS)")
 UI_ENV := $(if $(DEMO),$(DEMO_ENV),$(RUN_ENV))
 
-.PHONY: help setup demo run ui test check lint types layers format docs bench lock clean
+# $(call install,ENVIRONMENT,LOCK): a new environment with exactly what the lock names.
+define install
+	@$(PYTHON) -m venv $(1) || { echo "The environment could not be created. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-installer.lock
+	@VIRTUAL_ENV=$(1) $(1)/bin/uv pip install --quiet --require-hashes -r $(2) \
+		|| $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+endef
+
+.PHONY: help setup demo run ui test check lint types layers format docs bench test-peers lock clean
 
 help:  ## Show the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(INSTALLED)  ## Create the environment in .venv, development tools included.
 
 $(INSTALLED): requirements.lock requirements-installer.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python 3.11 to 3.13 is needed, found {v[0]}.{v[1]}. Pass another one: make PYTHON=python3.12 …")'
 	@echo "Setting up $(VENV) (first time only) …"
-	@$(PYTHON) -m venv $(VENV) || { echo "The environment could not be created. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-installer.lock
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(call install,$(VENV),requirements.lock)
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m algo_pipeline.cli.warm_up
 	@touch $@
@@ -67,14 +77,32 @@ format: setup  ## Format the code and fix what can be fixed.
 docs: setup  ## Write the generated tables of the documentation anew.
 	@$(BIN)/python -m algo_pipeline_tests.generate_docs
 
-bench: setup  ## Print the benchmark tables.
-	@for name in features research backtest; do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+bench: test-peers  ## Measure beside the rivals: make bench ARGS="--quick --only backtest,sweep"
+	@$(BENCH_BIN)/python -m benchmarks $(ARGS)
+
+test-peers: $(BENCH_INSTALLED) $(VECTORBT_INSTALLED)  ## Test that the rivals reach the same figures by the same rules.
+	@$(BENCH_BIN)/python -m pytest benchmarks
+
+$(BENCH_INSTALLED): requirements-bench.lock requirements-installer.lock pyproject.toml
+	@echo "Setting up $(BENCH_VENV) (first time only) …"
+	$(call install,$(BENCH_VENV),requirements-bench.lock)
+	@VIRTUAL_ENV=$(BENCH_VENV) $(BENCH_BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VECTORBT_INSTALLED): requirements-bench-vectorbt.lock requirements-installer.lock
+	@echo "Setting up $(VECTORBT_VENV) (first time only) …"
+	$(call install,$(VECTORBT_VENV),requirements-bench-vectorbt.lock)
+	@touch $@
 
 lock: setup  ## Pin the dependencies anew.
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra bench --constraints requirements.lock --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-bench.lock
+	@$(BIN)/uv pip compile --group pyproject.toml:vectorbt --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-bench-vectorbt.lock
 	@echo uv | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-installer.lock
 
 clean:  ## Remove the environment and caches; artifacts and mlruns stay.
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
+	@rm -rf $(VENV) $(BENCH_VENV) $(VECTORBT_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
