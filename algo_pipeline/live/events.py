@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -46,6 +47,32 @@ class Outcome(str, Enum):
     UNFILLED = "unfilled"
     REFUSED = "refused"
     ABANDONED_STALE = "abandoned_stale"
+
+
+DETAIL_KEYS: Mapping[Event, tuple[str, ...]] = MappingProxyType(
+    {
+        Event.STARTED: ("account_id", "cash", "holdings", "strategy"),
+        Event.MARK: ("equity", "peak", "drawdown", "cash", "holdings", "closes", "broker_equity"),
+        Event.KILL_SWITCH: ("equity", "peak", "drawdown", "max_drawdown"),
+        Event.DECISION: (
+            *("reason", "close", "held", "quantity", "bundle", "model_version", "trading", "verdicts"),
+            "features_exact",
+        ),
+        Event.INTENT: ("side", "quantity", "purpose", "close"),
+        Event.RESULT: (
+            *("outcome", "side", "quantity", "filled_quantity", "average_price", "broker_order_id", "broker_status"),
+            *("filled_bar", "note"),
+        ),
+        Event.RECONCILED: ("cash", "holdings", "flat", "notes"),
+        Event.ADJUSTMENT: ("delta_usd", "peak_before", "peak_after", "reason"),
+        Event.DIFFERENCE: ("reason", "expected", "found"),
+        Event.MISSED: ("from", "to", "hours", "cause"),
+        Event.SKIPPED_STALE: ("delay_s", "reason"),
+        Event.HALT: ("number", "flatten", "reason"),
+        Event.RESUME: ("reason", "adopt", "peak", "cash", "holdings"),
+    }
+)
+"""What the details of a line always hold, by event; null where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,86 @@
+"""``state.json``: the fold of the journal up to some line, so that a run need not read years of it.
+
+The journal is the truth and is synced; this file is a shortcut and may be lost, old or damaged at any time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loguru import logger
+
+from algo_pipeline.common.errors import CorruptFileError, StorageError
+from algo_pipeline.common.storage import json_hash, read_checked_json, to_json
+from algo_pipeline.live.files import DiskFiles, Files
+from algo_pipeline.live.journal import WAY_OUT, Journal
+from algo_pipeline.live.state_fold import apply, fold
+from algo_pipeline.live.state_records import BarRecord, DecisionRecord, Intent, LiveState, from_document, to_document
+
+__all__ = ["BarRecord", "DecisionRecord", "Intent", "LiveState", "StateStore", "apply", "fold"]
+
+STATE_FILE = "state.json"
+STATE_VERSION = 1
+_NOT_A_STATE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+
+class StateStore:
+    """``state.json`` in ``folder``: atomic, checksummed, versioned."""
+
+    def __init__(self, folder: Path, files: Files | None = None) -> None:
+        self._files: Files = files if files is not None else DiskFiles()
+        self._path = folder / STATE_FILE
+
+    @property
+    def path(self) -> Path:
+        """The state's file."""
+        return self._path
+
+    def load(self, journal: Journal) -> LiveState:
+        """The state after the journal's last line.
+
+        The saved state and the lines after it; all lines where nothing is saved, or where it is damaged, of another
+        version or not a state of this journal.
+
+        Raises
+        ------
+        CorruptFileError
+            If the journal is damaged in the part that is read.
+        """
+        state = self._saved(journal) or LiveState()
+        return _folded(state, journal)
+
+    def save(self, state: LiveState) -> None:
+        """Replace the file; a reader sees the old state or the new one. StorageError if the disk refuses."""
+        content = {"version": STATE_VERSION, "state": to_document(state)}
+        document = {"sha256": json_hash(content), "content": content}
+        self._files.replace(self._path, (to_json(document) + "\n").encode())
+
+    def _saved(self, journal: Journal) -> LiveState | None:
+        if not self._path.exists():
+            return None
+        state = self._read()
+        if state is None:
+            logger.warning("{} is damaged or of another version; it is made again from the journal.", self._path)
+        elif journal.hash_at(state.offset) != state.last_hash:
+            logger.warning("{} is no state of the journal beside it; it is made again from that.", self._path)
+            return None
+        return state
+
+    def _read(self) -> LiveState | None:
+        try:
+            content = read_checked_json(self._path)
+            return from_document(content["state"]) if content["version"] == STATE_VERSION else None
+        except (StorageError, *_NOT_A_STATE):
+            return None
+
+
+def _folded(state: LiveState, journal: Journal) -> LiveState:
+    for line in journal.lines(state.offset):
+        try:
+            state = apply(state, line)
+        except _NOT_A_STATE as error:
+            raise CorruptFileError(
+                f"Line {line.seq} of {journal.path} can't be read as a {line.event.value} line: {error!r}.",
+                WAY_OUT,
+            ) from error
+    return state

@@ -1,0 +1,213 @@
+"""What each journal line changes: a pure fold, so that the state can always be made again from the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from functools import reduce
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from algo_pipeline.common.types import Side, Symbol
+from algo_pipeline.live.events import Event, Outcome
+from algo_pipeline.live.journal import JournalLine
+from algo_pipeline.live.state_records import BarRecord, DecisionRecord, Intent, LiveState
+
+ABANDONED_FOR = pd.Timedelta(hours=24)
+
+
+def apply(state: LiveState, line: JournalLine) -> LiveState:
+    """The state after one more line."""
+    changed = _CHANGES[line.event](state, line)
+    return replace(
+        changed,
+        abandoned=_still_abandoned(changed.abandoned, line.at),
+        seq=line.seq,
+        last_hash=line.sha256,
+        offset=line.end,
+    )
+
+
+def fold(state: LiveState, lines: Iterable[JournalLine]) -> LiveState:
+    """The state after all of these lines."""
+    return reduce(apply, lines, state)
+
+
+def _started(state: LiveState, line: JournalLine) -> LiveState:
+    return _with_account(replace(state, account_id=line.details["account_id"]), line)
+
+
+def _marked(state: LiveState, line: JournalLine) -> LiveState:
+    details = line.details
+    bar = _bar_of(state, line)
+    return replace(
+        _seen(state, line.timestamp),
+        equity=float(details["equity"]),
+        peak=float(details["peak"]),
+        drawdown=float(details["drawdown"]),
+        bar=replace(bar, mark=details) if bar.timestamp == line.timestamp else bar,
+    )
+
+
+def _killed(state: LiveState, line: JournalLine) -> LiveState:
+    return replace(state, killed_at=line.timestamp)
+
+
+def _decided(state: LiveState, line: JournalLine) -> LiveState:
+    bar = _bar_of(state, line)
+    if line.symbol is None or bar.timestamp != line.timestamp:
+        return state
+    decision = DecisionRecord(line.symbol, line.signal, line.prob, line.action, line.details)
+    return replace(state, bar=replace(bar, decisions={**bar.decisions, line.symbol: decision}))
+
+
+def _intended(state: LiveState, line: JournalLine) -> LiveState:
+    intent = _intent(line)
+    date = line.at.date().isoformat()
+    bar = _bar_of(state, line)
+    return replace(
+        state,
+        bar=replace(bar, intents=(*bar.intents, intent.order_id)) if bar.timestamp == line.timestamp else bar,
+        open_intents={**state.open_intents, intent.order_id: intent},
+        exiting=state.exiting | {intent.symbol} if intent.side is Side.SELL else state.exiting,
+        orders_today=(date, 1 + (state.orders_today[1] if state.orders_today[0] == date else 0)),
+        n_orders=state.n_orders + 1,
+    )
+
+
+def _resulted(state: LiveState, line: JournalLine) -> LiveState:
+    order_id = str(line.order_id)
+    known = state.open_intents.get(order_id) or state.abandoned.get(order_id)
+    state = replace(
+        state,
+        open_intents=_without(state.open_intents, order_id),
+        abandoned=_without(state.abandoned, order_id),
+        last_exit_bar=_last_exit_bar(state, line),
+    )
+    return state if known is None else _with_intent(state, _settled(known, line))
+
+
+def _settled(intent: Intent, line: JournalLine) -> Intent:
+    outcome = Outcome(line.details["outcome"])
+    return replace(
+        intent,
+        filled=Decimal(line.details["filled_quantity"]),
+        outcome=outcome,
+        settled_at=None if outcome is Outcome.OPEN else line.at,
+    )
+
+
+def _with_intent(state: LiveState, intent: Intent) -> LiveState:
+    if intent.outcome is Outcome.OPEN:
+        return replace(state, open_intents={**state.open_intents, intent.order_id: intent})
+    if intent.outcome is Outcome.ABANDONED_STALE:
+        return replace(state, abandoned={**state.abandoned, intent.order_id: intent})
+    return state
+
+
+def _last_exit_bar(state: LiveState, line: JournalLine) -> Mapping[Symbol, pd.Timestamp]:
+    details = line.details
+    if line.symbol is None or details["side"] != Side.SELL or details["filled_bar"] is None:
+        return state.last_exit_bar
+    return {**state.last_exit_bar, line.symbol: _time(details["filled_bar"])}
+
+
+def _reconciled(state: LiveState, line: JournalLine) -> LiveState:
+    flat = frozenset(Symbol.parse(text) for text in line.details["flat"])
+    return replace(_with_account(state, line), exiting=state.exiting - flat)
+
+
+def _adjusted(state: LiveState, line: JournalLine) -> LiveState:
+    return replace(state, peak=float(line.details["peak_after"]))
+
+
+def _differed(state: LiveState, line: JournalLine) -> LiveState:
+    return replace(state, stopped=str(line.details["reason"]))
+
+
+def _missed(state: LiveState, line: JournalLine) -> LiveState:
+    return _seen(state, _time(line.details["to"]))
+
+
+def _skipped(state: LiveState, line: JournalLine) -> LiveState:
+    return _seen(state, line.timestamp)
+
+
+def _halted(state: LiveState, line: JournalLine) -> LiveState:
+    return replace(state, halted=str(line.details["reason"]), n_halts=int(line.details["number"]))
+
+
+def _resumed(state: LiveState, line: JournalLine) -> LiveState:
+    peak = float(line.details["peak"])
+    state = replace(state, killed_at=None, halted=None, stopped=None, peak=peak, equity=peak, drawdown=0.0)
+    if not line.details["adopt"]:
+        return state
+    return replace(_with_account(state, line), exiting=frozenset(), open_intents={}, abandoned={})
+
+
+_CHANGES: Mapping[Event, Callable[[LiveState, JournalLine], LiveState]] = MappingProxyType(
+    {
+        Event.STARTED: _started,
+        Event.MARK: _marked,
+        Event.KILL_SWITCH: _killed,
+        Event.DECISION: _decided,
+        Event.INTENT: _intended,
+        Event.RESULT: _resulted,
+        Event.RECONCILED: _reconciled,
+        Event.ADJUSTMENT: _adjusted,
+        Event.DIFFERENCE: _differed,
+        Event.MISSED: _missed,
+        Event.SKIPPED_STALE: _skipped,
+        Event.HALT: _halted,
+        Event.RESUME: _resumed,
+    }
+)
+
+
+def _with_account(state: LiveState, line: JournalLine) -> LiveState:
+    holdings = {Symbol.parse(text): Decimal(quantity) for text, quantity in line.details["holdings"].items()}
+    return replace(state, cash=Decimal(line.details["cash"]), holdings=holdings)
+
+
+def _bar_of(state: LiveState, line: JournalLine) -> BarRecord:
+    """The record of the line's bar; a newer bar's stays."""
+    if state.bar is None or state.bar.timestamp < line.timestamp:
+        return BarRecord(line.timestamp)
+    return state.bar
+
+
+def _seen(state: LiveState, bar: pd.Timestamp) -> LiveState:
+    return replace(state, last_bar=bar if state.last_bar is None else max(state.last_bar, bar))
+
+
+def _intent(line: JournalLine) -> Intent:
+    if line.symbol is None or line.order_id is None:
+        raise ValueError(f"line {line.seq}: an intent without symbol or order id")
+    return Intent(
+        order_id=line.order_id,
+        symbol=line.symbol,
+        side=Side(line.details["side"]),
+        quantity=Decimal(line.details["quantity"]),
+        bar=line.timestamp,
+        purpose=str(line.details["purpose"]),
+        created_at=line.at,
+    )
+
+
+def _still_abandoned(abandoned: Mapping[str, Intent], at: pd.Timestamp) -> Mapping[str, Intent]:
+    return {
+        order_id: intent
+        for order_id, intent in abandoned.items()
+        if intent.settled_at is None or at - intent.settled_at <= ABANDONED_FOR
+    }
+
+
+def _without(intents: Mapping[str, Intent], order_id: str) -> Mapping[str, Intent]:
+    return {each: intent for each, intent in intents.items() if each != order_id}
+
+
+def _time(value: Any) -> pd.Timestamp:
+    return pd.Timestamp(value).as_unit("ns").tz_convert("UTC")
