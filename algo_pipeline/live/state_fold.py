@@ -14,9 +14,10 @@ import pandas as pd
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.live.events import Event, Outcome
 from algo_pipeline.live.journal import JournalLine
-from algo_pipeline.live.state_records import BarRecord, DecisionRecord, Intent, LiveState
+from algo_pipeline.live.state_records import BarRecord, DecisionRecord, Fill, Intent, LiveState
 
 ABANDONED_FOR = pd.Timedelta(hours=24)
+KNOWN_FOR = pd.Timedelta(hours=72)
 
 
 def apply(state: LiveState, line: JournalLine) -> LiveState:
@@ -25,6 +26,7 @@ def apply(state: LiveState, line: JournalLine) -> LiveState:
     return replace(
         changed,
         abandoned=_still_abandoned(changed.abandoned, line.at),
+        known_orders={each: at for each, at in changed.known_orders.items() if line.at - at <= KNOWN_FOR},
         seq=line.seq,
         last_hash=line.sha256,
         offset=line.end,
@@ -48,6 +50,8 @@ def _marked(state: LiveState, line: JournalLine) -> LiveState:
         equity=float(details["equity"]),
         peak=float(details["peak"]),
         drawdown=float(details["drawdown"]),
+        closes={Symbol.parse(text): float(close) for text, close in details["closes"].items() if close is not None},
+        marked_bar=line.timestamp,
         bar=replace(bar, mark=details) if bar.timestamp == line.timestamp else bar,
     )
 
@@ -72,7 +76,8 @@ def _intended(state: LiveState, line: JournalLine) -> LiveState:
         state,
         bar=replace(bar, intents=(*bar.intents, intent.order_id)) if bar.timestamp == line.timestamp else bar,
         open_intents={**state.open_intents, intent.order_id: intent},
-        exiting=state.exiting | {intent.symbol} if intent.side is Side.SELL else state.exiting,
+        known_orders={**state.known_orders, intent.order_id: line.at},
+        exiting=state.exiting | {intent.symbol} if intent.side is Side.SELL else state.exiting - {intent.symbol},
         orders_today=(date, 1 + (state.orders_today[1] if state.orders_today[0] == date else 0)),
         n_orders=state.n_orders + 1,
     )
@@ -87,7 +92,16 @@ def _resulted(state: LiveState, line: JournalLine) -> LiveState:
         abandoned=_without(state.abandoned, order_id),
         last_exit_bar=_last_exit_bar(state, line),
     )
+    if known is not None:
+        state = replace(state, fills=(*state.fills, *_fill(known, line)))
     return state if known is None else _with_intent(state, _settled(known, line))
+
+
+def _fill(intent: Intent, line: JournalLine) -> tuple[Fill, ...]:
+    """What the line adds to what was known to be filled."""
+    quantity = Decimal(line.details["filled_quantity"]) - intent.filled
+    price = line.details["average_price"]
+    return () if quantity <= 0 or price is None else (Fill(intent.symbol, intent.side, quantity, Decimal(price)),)
 
 
 def _settled(intent: Intent, line: JournalLine) -> Intent:
@@ -121,7 +135,9 @@ def _reconciled(state: LiveState, line: JournalLine) -> LiveState:
 
 
 def _adjusted(state: LiveState, line: JournalLine) -> LiveState:
-    return replace(state, peak=float(line.details["peak_after"]))
+    # Cash moves with the peak, so that a run that dies before it reconciles does not adjust twice.
+    cash = state.cash + Decimal(line.details["delta_usd"])
+    return replace(state, peak=float(line.details["peak_after"]), cash=cash)
 
 
 def _differed(state: LiveState, line: JournalLine) -> LiveState:
@@ -137,15 +153,27 @@ def _skipped(state: LiveState, line: JournalLine) -> LiveState:
 
 
 def _halted(state: LiveState, line: JournalLine) -> LiveState:
-    return replace(state, halted=str(line.details["reason"]), n_halts=int(line.details["number"]))
+    details = line.details
+    return replace(
+        state, halted=str(details["reason"]), flatten=bool(details["flatten"]), n_halts=int(details["number"])
+    )
 
 
 def _resumed(state: LiveState, line: JournalLine) -> LiveState:
     peak = float(line.details["peak"])
-    state = replace(state, killed_at=None, halted=None, stopped=None, peak=peak, equity=peak, drawdown=0.0)
+    state = replace(
+        state, killed_at=None, halted=None, flatten=False, stopped=None, peak=peak, equity=peak, drawdown=0.0
+    )
     if not line.details["adopt"]:
         return state
-    return replace(_with_account(state, line), exiting=frozenset(), open_intents={}, abandoned={})
+    return replace(
+        _with_account(state, line),
+        exiting=frozenset(),
+        open_intents={},
+        abandoned={},
+        outside=frozenset(Symbol.parse(text) for text in line.details.get("outside", ())),
+        known_orders={**state.known_orders, **dict.fromkeys(line.details.get("orders", ()), line.at)},
+    )
 
 
 _CHANGES: Mapping[Event, Callable[[LiveState, JournalLine], LiveState]] = MappingProxyType(
@@ -169,7 +197,7 @@ _CHANGES: Mapping[Event, Callable[[LiveState, JournalLine], LiveState]] = Mappin
 
 def _with_account(state: LiveState, line: JournalLine) -> LiveState:
     holdings = {Symbol.parse(text): Decimal(quantity) for text, quantity in line.details["holdings"].items()}
-    return replace(state, cash=Decimal(line.details["cash"]), holdings=holdings)
+    return replace(state, cash=Decimal(line.details["cash"]), holdings=holdings, fills=())
 
 
 def _bar_of(state: LiveState, line: JournalLine) -> BarRecord:

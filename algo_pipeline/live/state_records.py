@@ -49,6 +49,16 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """What an order traded in all: coin, and the average price in quote currency, before fees."""
+
+    symbol: Symbol
+    side: Side
+    quantity: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionRecord:
     """The journalled decision of one symbol; ``action`` is enter, exit or none."""
 
@@ -79,12 +89,20 @@ class LiveState:
         The broker's; None before the first line.
     cash, holdings
         What the broker held when it was last reconciled or adopted: quote currency, and coin per symbol.
+    fills : tuple of Fill
+        What orders of ours traded since then: the account should hold ``holdings`` and these.
+    outside : frozenset of Symbol
+        Holdings that a person adopted although they aren't configured: they are no part of equity.
+    closes, marked_bar
+        Close per symbol of the last mark, and its bar.
     peak, equity, drawdown : float
         Of the last mark; 0 before the first. A resume sets peak and equity to the equity of that moment.
     killed_at : pd.Timestamp or None
         Open time of the bar on which the kill switch latched.
     halted, stopped : str or None
         Reason of a person's halt; reason of a difference that nobody has resolved.
+    flatten : bool
+        Whether the halt sells everything.
     n_halts : int
         Halts so far; the next one is ``n_halts + 1``.
     last_bar : pd.Timestamp or None
@@ -95,8 +113,10 @@ class LiveState:
         By order id: sent or about to be, with no known end.
     abandoned : mapping
         By order id: abandoned in the last 24 h, to be looked up again.
+    known_orders : mapping
+        Ids of the last 72 h that are no surprise at the broker, with the time they became known.
     exiting : frozenset of Symbol
-        Exits in force: every later bar sells what is held until the remainder counts as flat.
+        Exits in force: every later bar sells what is held until the remainder counts as flat, or a buy is decided.
     last_exit_bar : mapping
         Open time of the bar in which a symbol's last sell filled.
     orders_today : tuple
@@ -110,17 +130,23 @@ class LiveState:
     account_id: str | None = None
     cash: Decimal = Decimal(0)
     holdings: Mapping[Symbol, Decimal] = field(default_factory=dict)
+    fills: tuple[Fill, ...] = ()
+    outside: frozenset[Symbol] = frozenset()
+    closes: Mapping[Symbol, float] = field(default_factory=dict)
+    marked_bar: pd.Timestamp | None = None
     peak: float = 0.0
     equity: float = 0.0
     drawdown: float = 0.0
     killed_at: pd.Timestamp | None = None
     halted: str | None = None
+    flatten: bool = False
     n_halts: int = 0
     stopped: str | None = None
     last_bar: pd.Timestamp | None = None
     bar: BarRecord | None = None
     open_intents: Mapping[str, Intent] = field(default_factory=dict)
     abandoned: Mapping[str, Intent] = field(default_factory=dict)
+    known_orders: Mapping[str, pd.Timestamp] = field(default_factory=dict)
     exiting: frozenset[Symbol] = frozenset()
     last_exit_bar: Mapping[Symbol, pd.Timestamp] = field(default_factory=dict)
     orders_today: tuple[str, int] = ("", 0)
@@ -136,11 +162,16 @@ def to_document(state: LiveState) -> dict[str, Any]:
     return plain | {
         "cash": str(state.cash),
         "holdings": {str(symbol): str(quantity) for symbol, quantity in state.holdings.items()},
+        "fills": [_fill_document(fill) for fill in state.fills],
+        "outside": sorted(str(symbol) for symbol in state.outside),
+        "closes": {str(symbol): close for symbol, close in state.closes.items()},
+        "marked_bar": _text(state.marked_bar),
         "killed_at": _text(state.killed_at),
         "last_bar": _text(state.last_bar),
         "bar": None if state.bar is None else _bar_document(state.bar),
         "open_intents": [_intent_document(intent) for intent in state.open_intents.values()],
         "abandoned": [_intent_document(intent) for intent in state.abandoned.values()],
+        "known_orders": {order_id: _text(at) for order_id, at in state.known_orders.items()},
         "exiting": sorted(str(symbol) for symbol in state.exiting),
         "last_exit_bar": {str(symbol): _text(bar) for symbol, bar in state.last_exit_bar.items()},
         "orders_today": list(state.orders_today),
@@ -155,15 +186,38 @@ def from_document(document: Mapping[str, Any]) -> LiveState:
         | {
             "cash": Decimal(document["cash"]),
             "holdings": _by_symbol(document["holdings"], Decimal),
+            "fills": tuple(_fill(each) for each in document["fills"]),
+            "outside": frozenset(Symbol.parse(text) for text in document["outside"]),
+            "closes": _by_symbol(document["closes"], float),
+            "marked_bar": _time(document["marked_bar"]),
             "killed_at": _time(document["killed_at"]),
             "last_bar": _time(document["last_bar"]),
             "bar": None if document["bar"] is None else _bar(document["bar"]),
             "open_intents": {each["order_id"]: _intent(each) for each in document["open_intents"]},
             "abandoned": {each["order_id"]: _intent(each) for each in document["abandoned"]},
+            "known_orders": {order_id: _time(at) for order_id, at in document["known_orders"].items()},
             "exiting": frozenset(Symbol.parse(text) for text in document["exiting"]),
             "last_exit_bar": _by_symbol(document["last_exit_bar"], _time),
             "orders_today": (date, n_orders_today),
         }
+    )
+
+
+def _fill_document(fill: Fill) -> dict[str, str]:
+    return {
+        "symbol": str(fill.symbol),
+        "side": fill.side.value,
+        "quantity": str(fill.quantity),
+        "price": str(fill.price),
+    }
+
+
+def _fill(document: Mapping[str, str]) -> Fill:
+    return Fill(
+        symbol=Symbol.parse(document["symbol"]),
+        side=Side(document["side"]),
+        quantity=Decimal(document["quantity"]),
+        price=Decimal(document["price"]),
     )
 
 
