@@ -1,6 +1,7 @@
 """The compiled state machine of one account over flat arrays: fills, marks, kill switch, decisions.
 
-One kernel serves one symbol and several: ``run_backtest`` is an account with one symbol.
+``simulate`` runs an account of any number of symbols; that of a single one has its own loop in
+``backtest.symbol_kernel``, which comes to the same numbers bit for bit.
 """
 
 from __future__ import annotations
@@ -12,54 +13,17 @@ import numpy as np
 
 from algo_pipeline.backtest.costs import buy_price, fee_on, sell_price
 from algo_pipeline.backtest.execution import cash_cost, fillable_quantity
+from algo_pipeline.backtest.kernel_rules import NEVER, KernelRules, action_at_close, cash_to_set_aside, entry_order
+from algo_pipeline.backtest.symbol_kernel import priced_fills, run_symbol
 from algo_pipeline.common.compiled import compiled
-from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray, IntArray
-from algo_pipeline.strategy.position_sizing import cash_per_unit, counts_as_flat, entry_quantity
-from algo_pipeline.strategy.risk import cooldown_has_passed, drawdown_from_peak, kill_switch_trips
-from algo_pipeline.strategy.signal_to_trade import Action, action_for_signal, signal_from_probability
+from algo_pipeline.strategy.risk import drawdown_from_peak, kill_switch_trips
+from algo_pipeline.strategy.signal_to_trade import Action
+
+__all__ = ["KernelRules", "Simulation", "action_at_close", "simulate"]
 
 _ENTER = int(Action.ENTER)
 _EXIT = int(Action.EXIT)
-_NEVER = -(2**62)
-
-
-class KernelRules(NamedTuple):
-    """A :class:`BacktestConfig` as the plain numbers that compiled code reads."""
-
-    initial_cash: float
-    enter_threshold: float
-    exit_threshold: float
-    fraction: float
-    max_drawdown: float
-    cooldown_bars: int
-    fee_rate: float
-    fee_rate_in_cash: float
-    fee_rate_in_coin: float
-    slippage_rate: float
-    steps_per_unit: float
-    min_notional: float
-    buffer_rate: float
-
-    @classmethod
-    def from_config(cls, config: BacktestConfig) -> KernelRules:
-        """Rates as fractions, the clamped fraction, and NaN for no cash buffer."""
-        fee = config.fee_rate
-        return cls(
-            initial_cash=float(config.initial_cash),
-            enter_threshold=float(config.enter_threshold),
-            exit_threshold=float(config.exit_threshold),
-            fraction=float(config.target_fraction),
-            max_drawdown=float(config.max_drawdown),
-            cooldown_bars=config.cooldown_bars,
-            fee_rate=fee,
-            fee_rate_in_cash=0.0 if config.fee_in_base else fee,
-            fee_rate_in_coin=fee if config.fee_in_base else 0.0,
-            slippage_rate=config.slippage_rate,
-            steps_per_unit=float(10**config.step_decimals),
-            min_notional=float(config.min_notional),
-            buffer_rate=math.nan if config.cash_buffer_bps is None else config.cash_buffer_bps * 1e-4,
-        )
 
 
 class Simulation(NamedTuple):
@@ -90,24 +54,28 @@ def simulate(opens: FloatArray, closes: FloatArray, probabilities: FloatArray, r
         The account's rules.
     """
     n_symbols, n_bars = opens.shape
-    # NumPy asks for huge pages where compiled code would not: page faults would cost more than the simulation.
+    if n_symbols == 1:
+        return _simulate_symbol(opens[0], closes[0], probabilities[0], rules)
     curve = np.empty((3 + n_symbols, n_bars))
     places = np.empty((n_symbols * n_bars, 2), np.int64)
     values = np.empty((n_symbols * n_bars, 3))
-    kill_bar, n_fills, bars_held = _run(
-        symbol_rows(n_symbols), opens, closes, probabilities, rules, curve, places, values
-    )
+    kill_bar, n_fills, bars_held = run_symbols(opens, closes, probabilities, rules, curve, places, values)
     return Simulation(curve, places[:n_fills].copy(), values[:n_fills].copy(), kill_bar, bars_held)
 
 
-def symbol_rows(n_symbols: int) -> IntArray | tuple[int]:
-    """Rows of the symbols; a tuple for one symbol, whose length compiled code knows: its loops then vanish."""
-    return (0,) if n_symbols == 1 else np.arange(n_symbols)
+def _simulate_symbol(
+    opens: FloatArray, closes: FloatArray, probabilities: FloatArray, rules: KernelRules
+) -> Simulation:
+    # NumPy asks for huge pages where compiled code would not: page faults would cost more than the simulation.
+    curve = np.empty((4, len(opens)))
+    bars, quantities = np.empty(len(opens), np.int64), np.empty(len(opens))
+    kill_bar, n_fills, bars_held = run_symbol(opens, closes, probabilities, rules, curve, bars, quantities)
+    places, values = priced_fills(bars[:n_fills], quantities[:n_fills], opens, rules)
+    return Simulation(curve, places, values, kill_bar, bars_held)
 
 
 @compiled
-def _run(
-    symbols: IntArray | tuple[int],
+def run_symbols(
     opens: FloatArray,
     closes: FloatArray,
     probabilities: FloatArray,
@@ -117,12 +85,12 @@ def _run(
     values: FloatArray,
 ) -> tuple[int, int, int]:
     """Fill the outputs bar by bar; return ``kill_bar``, the number of fills and ``bars_held``."""
-    n_symbols = len(symbols)
+    n_symbols = len(opens)
     orders = np.zeros(n_symbols)  # pending for the symbol's next bar: > 0 buys, < 0 sells
     held = np.zeros(n_symbols)
     marks = np.zeros(n_symbols)  # last closes
     gaps = np.zeros(n_symbols, np.int64)  # bars of the grid that the symbol has missed: t - gaps counts its own
-    exits = np.full(n_symbols, _NEVER, np.int64)  # t - gaps of the bar in which the last exit filled
+    exits = np.full(n_symbols, NEVER, np.int64)  # t - gaps of the bar in which the last exit filled
     cash = peak = rules.initial_cash
     kill_bar = -1
     n_fills = n_orders = bars_held = 0
@@ -154,20 +122,10 @@ def _run(
                 if action == _EXIT:
                     orders[s] = -held[s]
                 elif action == _ENTER:
-                    orders[s] = _entry_order(s, orders, held, marks, rules, cash, equity)
+                    free_cash = cash - _reserved(orders, marks, rules)
+                    orders[s] = entry_order(free_cash, equity, held[s], marks[s], rules)
             n_orders += orders[s] != 0.0
     return kill_bar, n_fills, bars_held
-
-
-@compiled
-def action_at_close(
-    probability: float, held: float, close: float, bars_since_exit: int, killed: bool, rules: KernelRules
-) -> int:
-    """What to do about one symbol at its close, as the value of an :class:`Action`: signal, then risk."""
-    signal = signal_from_probability(probability, rules.enter_threshold, rules.exit_threshold)
-    is_flat = counts_as_flat(held, close, rules.min_notional)
-    rested = cooldown_has_passed(bars_since_exit, rules.cooldown_bars)
-    return action_for_signal(signal, is_flat, rested, killed)
 
 
 @compiled
@@ -238,27 +196,10 @@ def _record(
 
 
 @compiled
-def _entry_order(
-    s: int, orders: FloatArray, held: FloatArray, marks: FloatArray, rules: KernelRules, cash: float, equity: float
-) -> float:
-    affordable = math.inf
-    if not math.isnan(rules.buffer_rate):
-        affordable = (cash - _reserved(orders, marks, rules)) / _unit_cash(marks[s], rules)
-    return entry_quantity(
-        equity, marks[s], held[s], rules.fraction, affordable, rules.steps_per_unit, rules.min_notional
-    )
-
-
-@compiled
 def _reserved(orders: FloatArray, marks: FloatArray, rules: KernelRules) -> float:
     """Cash that pending buys set aside: earlier ones of this bar, and those waiting for their symbol's next bar."""
     total = 0.0
     for s in range(len(orders)):
         if orders[s] > 0.0:
-            total += orders[s] * _unit_cash(marks[s], rules)
+            total += orders[s] * cash_to_set_aside(marks[s], rules)
     return total
-
-
-@compiled
-def _unit_cash(close: float, rules: KernelRules) -> float:
-    return cash_per_unit(close, rules.slippage_rate, rules.fee_rate_in_cash, rules.buffer_rate)
