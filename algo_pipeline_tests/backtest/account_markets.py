@@ -7,11 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.backtest.realism import ExecutionOptions
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Symbol
 from algo_pipeline_tests.market import random_bars
 
 SYMBOLS = (Symbol("BTC", "USD"), Symbol("ETH", "USD"), Symbol("SOL", "USD"))
+
+# Values of every option of ExecutionOptions that switch it on.
+OPTION_VALUES = {
+    "limit_timeout_bars": (1, 2, 5),
+    "latency_bars": (1, 3),
+    "max_volume_share": (0.01, 0.1, 1.0),
+    "volatility_slippage": (0.5, 3.0, 40.0),
+    "stop_loss_bps": (50.0, 300.0, 1500.0),
+    "take_profit_bps": (50.0, 300.0, 1500.0),
+    "trailing_stop_bps": (50.0, 300.0, 1500.0),
+}
 
 
 @dataclass(frozen=True)
@@ -19,10 +31,11 @@ class AccountMarket:
     bars: dict[Symbol, pd.DataFrame]
     probability: dict[Symbol, pd.Series]
     config: BacktestConfig
+    execution: ExecutionOptions
 
 
 def random_account_market(seed: int, n_symbols: int, longest: int = 60) -> AccountMarket:
-    """Wild hourly bars (drawdowns, gaps, late listings), restless probabilities, and every option now and then."""
+    """Wild hourly bars (drawdowns, gaps, late listings), restless probabilities, and every rule now and then."""
     rng = np.random.default_rng(seed)
     bars, probability = {}, {}
     for symbol in SYMBOLS[:n_symbols]:
@@ -36,7 +49,9 @@ def random_account_market(seed: int, n_symbols: int, longest: int = 60) -> Accou
         kept = full[rng.random(len(full)) >= rng.choice([0.0, 0.2])]
         bars[symbol] = kept if len(kept) else full
         probability[symbol] = _random_probability(rng, bars[symbol].index)
-    return AccountMarket(bars, probability, random_config(rng))
+    config = random_config(rng)
+    bars = {symbol: _with_wild_volume(rng, frame, config.initial_cash) for symbol, frame in bars.items()}
+    return AccountMarket(bars, probability, config, random_options(rng))
 
 
 def random_config(rng: np.random.Generator) -> BacktestConfig:
@@ -58,6 +73,22 @@ def random_config(rng: np.random.Generator) -> BacktestConfig:
         min_notional=float(rng.choice([0.0, 10.0, 0.15 * cash])),
         cash_buffer_bps=[None, 0.0, 50.0][rng.integers(3)],
     )
+
+
+def random_options(rng: np.random.Generator, only: str | None = None) -> ExecutionOptions:
+    """Order realism with each option switched on about half of the time, or ``only`` the named one."""
+    values = {name: rng.choice(choices).item() for name, choices in OPTION_VALUES.items()}
+    switched_on = [name for name in values if rng.random() < 0.5] if only is None else [only]
+    window = int(rng.choice([2, 5, 24]))
+    return ExecutionOptions(volatility_window_bars=window, **{name: values[name] for name in switched_on})
+
+
+def _with_wild_volume(rng: np.random.Generator, bars: pd.DataFrame, cash: float) -> pd.DataFrame:
+    """Volumes around what the account could buy, from far above it to nothing at all."""
+    volume = cash / bars["close"] * 10.0 ** rng.uniform(-2.0, 2.0, len(bars))
+    volume[rng.random(len(bars)) < 0.1] = 0.0
+    volume[rng.random(len(bars)) < 0.1] *= 1e-5
+    return bars.assign(volume=volume)
 
 
 def _random_probability(rng: np.random.Generator, index: pd.DatetimeIndex) -> pd.Series:
