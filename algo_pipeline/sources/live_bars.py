@@ -5,19 +5,18 @@ The stored bars are read, never written: ingest alone writes them, and a decisio
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import DataValidationError
 from algo_pipeline.common.schemas import BAR_COLUMNS, INDEX_NAME, validate_bars
-from algo_pipeline.common.time import BAR, BAR_NS, epoch_ns
+from algo_pipeline.common.time import BAR, epoch_ns
 from algo_pipeline.common.types import FloatArray, IntArray, Symbol
 from algo_pipeline.interfaces.market_data import MarketDataSource
 from algo_pipeline.sources.store import BarStore
 
 _ROOM_BARS = 10_000
+_CLOSE = BAR_COLUMNS.index("close")
 _NEVER = pd.Timestamp(0, tz="UTC")
 
 
@@ -76,23 +75,26 @@ class LiveBars:
         return pd.Timestamp(self._open_ns[self._n_bars - 1], tz="UTC") if self._n_bars else _NEVER
 
     @property
+    def starts_at_training(self) -> bool:
+        """Whether the first bar is the one that training started with, so that features agree bit for bit."""
+        return self._n_bars > 0 and int(self._open_ns[0]) == self._start.value
+
+    @property
     def n_bars(self) -> int:
         """How many bars are here."""
         return self._n_bars
 
-    @property
-    def open_ns(self) -> IntArray:
-        """Open times in epoch nanoseconds, shape (n_bars,); not to be written to."""
-        return self._open_ns[: self._n_bars]
+    def times(self) -> pd.DatetimeIndex:
+        """Open times."""
+        return pd.DatetimeIndex(self._open_ns[: self._n_bars], tz="UTC", name=INDEX_NAME)
 
-    def close(self, back: int = 1) -> float:
-        """Close of the newest bar, or of the ``back``-th newest; NaN where there is none."""
-        return float(self._values[self._n_bars - back, 3]) if self._n_bars >= back else math.nan
+    def closes(self) -> FloatArray:
+        """Closes, shape (n_bars,); not to be written to."""
+        return self._values[: self._n_bars, _CLOSE]
 
     def frame(self) -> pd.DataFrame:
         """All bars, without a copy of their values; not to be written to."""
-        index = pd.DatetimeIndex(self.open_ns, tz="UTC", name=INDEX_NAME)
-        return pd.DataFrame(self._values[: self._n_bars], index=index, columns=list(BAR_COLUMNS), copy=False)
+        return pd.DataFrame(self._values[: self._n_bars], index=self.times(), columns=list(BAR_COLUMNS), copy=False)
 
     def _load(self, bar: pd.Timestamp) -> None:
         """Take what is stored up to the bar that is decided on: a later one must not be seen."""
@@ -113,17 +115,6 @@ class LiveBars:
     def _grow(self, n_more: int) -> None:
         size = self._n_bars + n_more
         open_ns, values = np.empty(size, np.int64), np.empty((size, len(BAR_COLUMNS)))
-        open_ns[: self._n_bars] = self.open_ns
+        open_ns[: self._n_bars] = self._open_ns[: self._n_bars]
         values[: self._n_bars] = self._values[: self._n_bars]
         self._open_ns, self._values = open_ns, values
-
-
-def bars_between(open_ns: IntArray, after: pd.Timestamp, until: pd.Timestamp) -> int:
-    """How many bars open after ``after`` and not later than ``until``."""
-    first, last = np.searchsorted(open_ns, (after.value, until.value), side="right")
-    return int(last - first)
-
-
-def hours_between(earlier: pd.Timestamp, later: pd.Timestamp) -> int:
-    """Whole hours from one time to another."""
-    return int((later.value - earlier.value) // BAR_NS)

@@ -1,0 +1,55 @@
+"""The deployed bundle of a symbol as the live core wants it: verified, and ready to score one row."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from algo_pipeline.common.errors import CorruptFileError
+from algo_pipeline.common.time import to_utc
+from algo_pipeline.common.types import FloatArray, Symbol
+from algo_pipeline.data.feature_registry import FEATURE_NAMES
+from algo_pipeline.registry.bundle import ChampionBundle
+from algo_pipeline.registry.deployment import BundleScorer, bundle_estimator
+
+
+class DeployedChampion:
+    """A :class:`~algo_pipeline.live.champion.Champion` over a bundle.
+
+    Raises
+    ------
+    CorruptFileError
+        If the bundle wants other features than this program computes.
+    """
+
+    def __init__(self, bundle: ChampionBundle) -> None:
+        if bundle.feature_names != FEATURE_NAMES:
+            raise CorruptFileError(
+                f"The champion of {bundle.symbol} was trained on other features than this version computes.",
+                "Run the research again to deploy a new bundle.",
+            )
+        self._bundle = bundle
+        self.symbol = Symbol.parse(bundle.symbol)
+        self.source = bundle.source
+        self.sha256 = bundle.sha256
+        self.model_version = bundle.model_version
+        self.enter_threshold = bundle.enter_threshold
+        self.exit_threshold = bundle.exit_threshold
+        self.trading = bundle.trading.value
+        self.history_start: pd.Timestamp = to_utc(bundle.history_start)
+        self.training_end: pd.Timestamp = to_utc(bundle.training_end)
+        self.simulated = bundle.source == "simulated"
+
+    def probability(self, features: FloatArray) -> float:
+        """P(label = 1) of one row of features, shape (37,); NaN if one is NaN."""
+        if np.isnan(features).any():
+            return math.nan
+        row = pd.DataFrame(features[None, :], columns=list(FEATURE_NAMES), copy=False)
+        return float(self._scorer.probability(row)[0])
+
+    @cached_property
+    def _scorer(self) -> BundleScorer:
+        return bundle_estimator(self._bundle)

@@ -1,0 +1,50 @@
+"""The bars and features of an hourly decision, for every symbol of the account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from algo_pipeline.common.types import Symbol
+from algo_pipeline.data.feature_registry import FEATURE_NAMES, MAX_WARMUP_BARS
+from algo_pipeline.data.latest import latest_features
+from algo_pipeline.live.champion import BarFeed, BarView, Features
+from algo_pipeline.sources.live_bars import LiveBars
+
+
+class LiveFeed(BarFeed):
+    """A :class:`~algo_pipeline.live.champion.BarFeed` over one history per symbol.
+
+    Parameters
+    ----------
+    histories : mapping of Symbol to LiveBars
+        Each from its bundle's ``history_start`` on.
+    exact : mapping of Symbol to bool
+        Whether the bars come from the source that the bundle was trained on.
+    """
+
+    def __init__(self, histories: Mapping[Symbol, LiveBars], exact: Mapping[Symbol, bool]) -> None:
+        self._histories, self._exact = histories, exact
+
+    def bars(self, symbol: Symbol, bar: pd.Timestamp) -> BarView | None:
+        """Bring the symbol's history up to ``bar`` as far as the venue has it; None if there is no bar at all."""
+        history = self._histories[symbol]
+        history.update(bar)
+        return BarView(history.times(), history.closes()) if history.n_bars else None
+
+    def features(self, symbol: Symbol, bar: pd.Timestamp) -> Features:
+        """The newest bar's features, shape (37,); no row where one of them is unknown."""
+        history = self._histories[symbol]
+        row = latest_features(history.frame())
+        unknown = [name for name, value in zip(FEATURE_NAMES, row, strict=True) if np.isnan(value)]
+        if history.n_bars < MAX_WARMUP_BARS:
+            return Features(None, exact=False, reason=f"too little warm-up: {history.n_bars} of {MAX_WARMUP_BARS} bars")
+        if unknown:
+            return Features(None, exact=False, reason=f"unknown after a gap: {', '.join(unknown[:3])}")
+        starts_there = history.starts_at_training
+        why_not = None if self._exact[symbol] else "bars of another source than the training's"
+        if why_not is None and not starts_there:
+            why_not = "a later start than the training's: equal to 1e-9"
+        return Features(row, exact=why_not is None, reason=why_not)
