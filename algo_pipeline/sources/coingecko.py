@@ -31,7 +31,7 @@ _FEWEST_HOURLY_DAYS, _MOST_HOURLY_DAYS = 2, 90
 _OHLC_DAYS = (1, 7, 14, 30)  # beyond 30 days a candle is four days long
 _LATEST_AFTER_CLOSE = pd.Timedelta(minutes=5)
 _SHOWN_CHARACTERS = 80
-_COIN_IDS: Mapping[str, str] = MappingProxyType(
+COIN_IDS: Mapping[str, str] = MappingProxyType(
     {
         "AAVE": "aave",
         "ADA": "cardano",
@@ -131,7 +131,7 @@ class CoinGeckoPrices:
         return int(np.ceil((self._now() - start) / pd.Timedelta(days=1)))
 
     def _chart(self, symbol: Symbol, kind: str, days: int) -> Any:
-        coin = _COIN_IDS.get(symbol.base) or self._look_up(symbol)
+        coin = COIN_IDS.get(symbol.base) or self._look_up(symbol)
         query = {"vs_currency": symbol.quote.lower(), "days": str(days)}
         return self._get(f"/coins/{coin}/{kind}", query, symbol)
 
