@@ -13,14 +13,13 @@ from algo_pipeline.common.errors import CorruptFileError, StorageError
 from algo_pipeline.common.storage import json_hash, read_checked_json, to_json
 from algo_pipeline.live.files import DiskFiles, Files
 from algo_pipeline.live.journal import WAY_OUT, Journal
-from algo_pipeline.live.state_fold import apply, fold
+from algo_pipeline.live.state_fold import NOT_READABLE, apply, fold
 from algo_pipeline.live.state_records import BarRecord, DecisionRecord, Intent, LiveState, from_document, to_document
 
 __all__ = ["BarRecord", "DecisionRecord", "Intent", "LiveState", "StateStore", "apply", "fold"]
 
 STATE_FILE = "state.json"
 STATE_VERSION = 1
-_NOT_A_STATE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 class StateStore:
@@ -46,8 +45,11 @@ class StateStore:
         CorruptFileError
             If the journal is damaged in the part that is read.
         """
-        state = self._saved(journal) or LiveState()
-        return _folded(state, journal)
+        saved = self._saved(journal) or LiveState()
+        state = _folded(saved, journal)
+        if state.seq != saved.seq:
+            journal.sync()  # a saved line is synced; one after it may be the last act of a killed process
+        return state
 
     def save(self, state: LiveState) -> None:
         """Replace the file; a reader sees the old state or the new one. StorageError if the disk refuses."""
@@ -70,7 +72,7 @@ class StateStore:
         try:
             content = read_checked_json(self._path)
             return from_document(content["state"]) if content["version"] == STATE_VERSION else None
-        except (StorageError, *_NOT_A_STATE):
+        except (StorageError, *NOT_READABLE):
             return None
 
 
@@ -78,7 +80,7 @@ def _folded(state: LiveState, journal: Journal) -> LiveState:
     for line in journal.lines(state.offset):
         try:
             state = apply(state, line)
-        except _NOT_A_STATE as error:
+        except NOT_READABLE as error:
             raise CorruptFileError(
                 f"Line {line.seq} of {journal.path} can't be read as a {line.event.value} line: {error!r}.",
                 WAY_OUT,

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
 from types import MappingProxyType
-from typing import Any
 
 import pandas as pd
 
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.live.events import Event, Outcome
-from algo_pipeline.live.journal import JournalLine
-from algo_pipeline.live.state_records import BarRecord, DecisionRecord, Fill, Intent, LiveState
+from algo_pipeline.live.lines import JournalLine, utc
+from algo_pipeline.live.state_records import BarRecord, DecisionRecord, Fill, Intent, LiveState, amount
 
 ABANDONED_FOR = pd.Timedelta(hours=24)
+NOT_READABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What a line or a saved state of the wrong shape raises."""
 KNOWN_FOR = pd.Timedelta(hours=72)
 
 
@@ -84,7 +85,7 @@ def _intended(state: LiveState, line: JournalLine) -> LiveState:
 
 
 def _resulted(state: LiveState, line: JournalLine) -> LiveState:
-    order_id = str(line.order_id)
+    order_id, result = str(line.order_id), _Result.of(line)
     known = state.open_intents.get(order_id) or state.abandoned.get(order_id)
     state = replace(
         state,
@@ -92,26 +93,33 @@ def _resulted(state: LiveState, line: JournalLine) -> LiveState:
         abandoned=_without(state.abandoned, order_id),
         last_exit_bar=_last_exit_bar(state, line),
     )
-    if known is not None:
-        state = replace(state, fills=(*state.fills, *_fill(known, line)))
-    return state if known is None else _with_intent(state, _settled(known, line))
+    if known is None:
+        return state
+    state = replace(state, fills=(*state.fills, *_fill(known, result)))
+    settled_at = None if result.outcome is Outcome.OPEN else line.at
+    return _with_intent(state, replace(known, filled=result.filled, outcome=result.outcome, settled_at=settled_at))
 
 
-def _fill(intent: Intent, line: JournalLine) -> tuple[Fill, ...]:
+@dataclass(frozen=True, slots=True)
+class _Result:
+    outcome: Outcome
+    filled: Decimal
+    price: Decimal | None
+
+    @classmethod
+    def of(cls, line: JournalLine) -> _Result:
+        price = line.details["average_price"]
+        return cls(
+            outcome=Outcome(line.details["outcome"]),
+            filled=amount(line.details["filled_quantity"]),
+            price=None if price is None else amount(price),
+        )
+
+
+def _fill(intent: Intent, result: _Result) -> tuple[Fill, ...]:
     """What the line adds to what was known to be filled."""
-    quantity = Decimal(line.details["filled_quantity"]) - intent.filled
-    price = line.details["average_price"]
-    return () if quantity <= 0 or price is None else (Fill(intent.symbol, intent.side, quantity, Decimal(price)),)
-
-
-def _settled(intent: Intent, line: JournalLine) -> Intent:
-    outcome = Outcome(line.details["outcome"])
-    return replace(
-        intent,
-        filled=Decimal(line.details["filled_quantity"]),
-        outcome=outcome,
-        settled_at=None if outcome is Outcome.OPEN else line.at,
-    )
+    quantity = result.filled - intent.filled
+    return () if quantity <= 0 or result.price is None else (Fill(intent.symbol, intent.side, quantity, result.price),)
 
 
 def _with_intent(state: LiveState, intent: Intent) -> LiveState:
@@ -126,7 +134,7 @@ def _last_exit_bar(state: LiveState, line: JournalLine) -> Mapping[Symbol, pd.Ti
     details = line.details
     if line.symbol is None or details["side"] != Side.SELL or details["filled_bar"] is None:
         return state.last_exit_bar
-    return {**state.last_exit_bar, line.symbol: _time(details["filled_bar"])}
+    return {**state.last_exit_bar, line.symbol: utc(details["filled_bar"])}
 
 
 def _reconciled(state: LiveState, line: JournalLine) -> LiveState:
@@ -136,7 +144,7 @@ def _reconciled(state: LiveState, line: JournalLine) -> LiveState:
 
 def _adjusted(state: LiveState, line: JournalLine) -> LiveState:
     # Cash moves with the peak, so that a run that dies before it reconciles does not adjust twice.
-    cash = state.cash + Decimal(line.details["delta_usd"])
+    cash = state.cash + amount(line.details["delta_usd"])
     return replace(state, peak=float(line.details["peak_after"]), cash=cash)
 
 
@@ -145,7 +153,7 @@ def _differed(state: LiveState, line: JournalLine) -> LiveState:
 
 
 def _missed(state: LiveState, line: JournalLine) -> LiveState:
-    return _seen(state, _time(line.details["to"]))
+    return _seen(state, utc(line.details["to"]))
 
 
 def _skipped(state: LiveState, line: JournalLine) -> LiveState:
@@ -196,8 +204,8 @@ _CHANGES: Mapping[Event, Callable[[LiveState, JournalLine], LiveState]] = Mappin
 
 
 def _with_account(state: LiveState, line: JournalLine) -> LiveState:
-    holdings = {Symbol.parse(text): Decimal(quantity) for text, quantity in line.details["holdings"].items()}
-    return replace(state, cash=Decimal(line.details["cash"]), holdings=holdings, fills=())
+    holdings = {Symbol.parse(text): amount(quantity) for text, quantity in line.details["holdings"].items()}
+    return replace(state, cash=amount(line.details["cash"]), holdings=holdings, fills=())
 
 
 def _bar_of(state: LiveState, line: JournalLine) -> BarRecord:
@@ -218,7 +226,7 @@ def _intent(line: JournalLine) -> Intent:
         order_id=line.order_id,
         symbol=line.symbol,
         side=Side(line.details["side"]),
-        quantity=Decimal(line.details["quantity"]),
+        quantity=amount(line.details["quantity"]),
         bar=line.timestamp,
         purpose=str(line.details["purpose"]),
         created_at=line.at,
@@ -235,7 +243,3 @@ def _still_abandoned(abandoned: Mapping[str, Intent], at: pd.Timestamp) -> Mappi
 
 def _without(intents: Mapping[str, Intent], order_id: str) -> Mapping[str, Intent]:
     return {each: intent for each, intent in intents.items() if each != order_id}
-
-
-def _time(value: Any) -> pd.Timestamp:
-    return pd.Timestamp(value).as_unit("ns").tz_convert("UTC")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.live.events import Outcome
-from algo_pipeline.live.journal import FIRST_PREVIOUS
+from algo_pipeline.live.lines import FIRST_PREVIOUS, utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +184,8 @@ def from_document(document: Mapping[str, Any]) -> LiveState:
     return LiveState(
         **dict(document)
         | {
-            "cash": Decimal(document["cash"]),
-            "holdings": _by_symbol(document["holdings"], Decimal),
+            "cash": amount(document["cash"]),
+            "holdings": _by_symbol(document["holdings"], amount),
             "fills": tuple(_fill(each) for each in document["fills"]),
             "outside": frozenset(Symbol.parse(text) for text in document["outside"]),
             "closes": _by_symbol(document["closes"], float),
@@ -216,8 +216,8 @@ def _fill(document: Mapping[str, str]) -> Fill:
     return Fill(
         symbol=Symbol.parse(document["symbol"]),
         side=Side(document["side"]),
-        quantity=Decimal(document["quantity"]),
-        price=Decimal(document["price"]),
+        quantity=amount(document["quantity"]),
+        price=amount(document["price"]),
     )
 
 
@@ -241,10 +241,10 @@ def _intent(document: Mapping[str, Any]) -> Intent:
         | {
             "symbol": Symbol.parse(document["symbol"]),
             "side": Side(document["side"]),
-            "quantity": Decimal(document["quantity"]),
+            "quantity": amount(document["quantity"]),
             "bar": _time(document["bar"]),
             "created_at": _time(document["created_at"]),
-            "filled": Decimal(document["filled"]),
+            "filled": amount(document["filled"]),
             "outcome": Outcome(document["outcome"]),
             "settled_at": _time(document["settled_at"]),
         }
@@ -290,4 +290,12 @@ def _text(at: pd.Timestamp | None) -> str | None:
 
 
 def _time(text: str | None) -> Any:
-    return None if text is None else pd.Timestamp(text).as_unit("ns").tz_convert("UTC")
+    return None if text is None else utc(text)
+
+
+def amount(written: Any) -> Decimal:
+    """An amount of coin or money from a decimal string or a number; ValueError if it is neither, or not finite."""
+    value = Decimal(str(written)) if isinstance(written, str | int | float | Decimal) else Decimal("NaN")
+    if not value.is_finite():
+        raise ValueError(f"an amount is expected, found {written!r}")
+    return value
