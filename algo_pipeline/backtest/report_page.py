@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from algo_pipeline.backtest.page_templates import page_template
 from algo_pipeline.backtest.report_document import cost_figures, fold_rows
 from algo_pipeline.backtest.report_figures import headlines, key_figures
 from algo_pipeline.backtest.report_glossary import GLOSSARY
@@ -19,7 +18,6 @@ from algo_pipeline.backtest.report_tables import buy_and_hold_equity, monthly_re
 from algo_pipeline.common import formatting
 from algo_pipeline.research.report import interval_text
 
-_FILTERS = ("percent", "number", "money", "count", "day", "minute", "hours_long", "significant")
 _SCORES = ("log_loss_skill", "brier_skill", "auc", "log_loss", "brier", "ece")
 _FULL_HEAT = 0.10
 
@@ -32,20 +30,8 @@ def render_html(inputs: ReportInputs) -> str:
     str
         A complete HTML document, below 2 MB for years of hourly bars.
     """
-    page: str = _environment().get_template("report.html.j2").render(_context(inputs))
+    page: str = page_template("report.html.j2").render(_context(inputs))
     return page
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    loader = PackageLoader("algo_pipeline.backtest", "templates")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    environment.filters.update({name: getattr(formatting, name) for name in _FILTERS})
-    environment.globals["heat"] = _heat
-    return environment
 
 
 def _context(inputs: ReportInputs) -> dict[str, Any]:
@@ -67,6 +53,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "glossary": GLOSSARY,
         "terms": {term.key: term for term in GLOSSARY},
         "max_trades": MAX_TRADES,
+        "heat": _heat,
         "payload": chart_payload(inputs),
     }
 
