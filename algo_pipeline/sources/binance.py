@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from algo_pipeline.common.errors import DataValidationError, SourceError, UnknownSymbolError
-from algo_pipeline.common.paper import require_no_user_info
+from algo_pipeline.common.paper import is_loopback, require_no_user_info
 from algo_pipeline.common.schemas import BAR_COLUMNS, INDEX_NAME, empty_bars
 from algo_pipeline.common.time import BAR
 from algo_pipeline.common.types import Symbol
@@ -97,7 +97,7 @@ class BinanceSource(MarketDataSource):
 
         exchange = ccxt.binance(
             {
-                "enableRateLimit": True,
+                "enableRateLimit": not is_loopback(self._base_url),  # a sandbox grants any number
                 "rateLimit": _MS_BETWEEN_WEIGHTS,
                 "timeout": self._timeout_ms,
                 "options": {"fetchMarkets": {"types": ["spot"]}},
