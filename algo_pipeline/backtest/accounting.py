@@ -44,17 +44,19 @@ def first_difference(
     """First bar where an account of one symbol does not balance, and by how much; -1 and 0 where all do."""
     cash = rules.initial_cash
     held = 0.0
-    i = 0
     n_fills = len(places)
-    for t in range(len(equity)):
-        while i < n_fills and places[i, 0] == t:
+    t = 0
+    for i in range(n_fills + 1):
+        next_fill = places[i, 0] if i < n_fills else len(equity)
+        while t < next_fill:
+            difference = cash + held * closes[t] - equity[t]
+            if not _is_balanced(difference, equity[t], rules.initial_cash):
+                return t, difference
+            t += 1
+        if i < n_fills:
             paid, received = _booked(values[i, 0], values[i, 1], values[i, 2], rules.fee_rate_in_coin)
             cash -= paid
             held += received
-            i += 1
-        difference = cash + held * closes[t] - equity[t]
-        if not _is_balanced(difference, equity[t], rules.initial_cash):
-            return t, difference
     return -1, 0.0
 
 

@@ -22,7 +22,7 @@ from algo_pipeline.backtest.realistic_fills import OrderRules
 from algo_pipeline.backtest.realistic_inputs import venue_bars
 from algo_pipeline.backtest.realistic_kernel import simulate_realistic
 from algo_pipeline.backtest.result import AccountResult, BacktestResult
-from algo_pipeline.backtest.trades import RoundTrips, fills_frame, round_trips, trades_frame
+from algo_pipeline.backtest.trades import RoundTrips, fill_totals, fills_frame, round_trips, trades_frame
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray
 
@@ -145,27 +145,15 @@ def _run(
 
 
 def _trading_figures(market: Market, simulation: Simulation, trips: RoundTrips) -> TradingFigures:
-    quantity, price, fee, reference = _fills_with_reference(market, simulation)
-    slippage = quantity * (price - reference)
+    traded_notional, costs = fill_totals(simulation.fill_places, simulation.fill_values, market.opens)
     return TradingFigures(
         trade_pnl=trips.pnl,
         holding_bars=trips.holding_bars,
         bars_held=simulation.bars_held,
-        traded_notional=float(np.abs(quantity * price).sum()),
-        costs=float(fee.sum() + slippage.sum()),
+        traded_notional=traded_notional,
+        costs=costs,
         buy_and_hold_return=_buy_and_hold_return(market),
     )
-
-
-def _fills_with_reference(
-    market: Market, simulation: Simulation
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Quantity, price, fee and reference price of every fill; the reference of a plain fill is the bar's open."""
-    values = simulation.fill_values
-    if values.shape[1] == 4:
-        return values[:, 0], values[:, 1], values[:, 2], values[:, 3]
-    bars, symbols = simulation.fill_places[:, 0], simulation.fill_places[:, 1]
-    return values[:, 0], values[:, 1], values[:, 2], market.opens[symbols, bars]
 
 
 def _buy_and_hold_return(market: Market) -> float:

@@ -129,7 +129,10 @@ def _aligned_probability(times: pd.Index[pd.Timestamp], probability: pd.Series[f
     """Probabilities by bar as float64, NaN for bars that have none."""
     if not _are_same(probability.index, times):
         probability = _reindexed(times, probability)
-    values = _plain(np.asarray(probability.to_numpy(dtype=np.float64, na_value=math.nan), np.float64))
+    if probability.dtype == np.float64:
+        values = _plain(probability.to_numpy())
+    else:
+        values = _plain(np.asarray(probability.to_numpy(dtype=np.float64, na_value=math.nan), np.float64))
     if not _all_probable(values):
         outside = ~(np.isnan(values) | ((values >= 0.0) & (values <= 1.0)))
         raise DataValidationError(

@@ -10,6 +10,7 @@ import numpy as np
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.time import BAR_NS
 from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.strategy.risk import drawdown_from_peak
 
 METRIC_NAMES = (
     "total_return",
@@ -112,8 +113,8 @@ def compute_metrics(
     years = elapsed_years(open_times)
     total_return = equity[-1] / initial_cash - 1.0
     cagr = annual_growth(total_return, years)
-    pnl = trading.trade_pnl
-    losses = -pnl[pnl < 0.0].sum()
+    n_trades = len(trading.trade_pnl)
+    n_wins, gains, losses = trade_outcomes(trading.trade_pnl)
     values: tuple[float, ...] = (
         total_return,
         cagr,
@@ -122,12 +123,12 @@ def compute_metrics(
         _ratio(cagr, figures.max_drawdown),
         figures.max_drawdown,
         int(figures.max_drawdown_bars),
-        _ratio(float((pnl > 0.0).sum()), len(pnl)),
-        _ratio(pnl[pnl > 0.0].sum(), losses),
+        _ratio(n_wins, n_trades),
+        _ratio(gains, losses),
         trading.bars_held / len(equity),
         trading.traded_notional / years / figures.mean_equity,
-        len(pnl),
-        _ratio(trading.holding_bars.sum(), len(pnl)),
+        n_trades,
+        _ratio(float(trading.holding_bars.sum()), n_trades),
         trading.costs,
         trading.buy_and_hold_return,
     )
@@ -143,31 +144,31 @@ def curve_figures(open_times: IntArray, equity: FloatArray, initial_cash: float)
     n_bars = len(equity)
     n_days = 1 + open_times[n_bars - 1] // _DAY_NS - open_times[0] // _DAY_NS
     daily = np.empty(min(n_days, n_bars))
-    day = 0
-    day_end = (open_times[0] // _DAY_NS + 1) * _DAY_NS
-    previous_close = last = peak = initial_cash
+    previous_close = last = peak = trough = initial_cash
     peak_bar = -1
-    longest = 0
-    deepest = 0.0
-    total = 0.0
-    for t in range(n_bars):
-        if open_times[t] >= day_end:
-            daily[day] = last / previous_close - 1.0
-            day += 1
-            previous_close = last
-            day_end = (open_times[t] // _DAY_NS + 1) * _DAY_NS
-        last = equity[t]
-        total += last
-        if last >= peak:
-            if t - peak_bar > 1:
-                longest = max(longest, t - peak_bar)
-            peak = last
-            peak_bar = t
-        else:
-            deepest = max(deepest, 1.0 - last / peak)
-    daily[day] = last / previous_close - 1.0
+    day = longest = t = 0
+    deepest = total = 0.0
+    while t < n_bars:
+        day_end = (open_times[t] // _DAY_NS + 1) * _DAY_NS
+        day_total = 0.0  # summed by days: rounding errors stay small, and no addition waits for all before it
+        while t < n_bars and open_times[t] < day_end:
+            last = equity[t]
+            day_total += last
+            if last >= peak:
+                if t - peak_bar > 1:
+                    longest = max(longest, t - peak_bar)
+                    deepest = max(deepest, drawdown_from_peak(trough, peak))
+                peak = trough = last
+                peak_bar = t
+            trough = min(trough, last)
+            t += 1
+        total += day_total
+        daily[day] = last / previous_close - 1.0
+        previous_close = last
+        day += 1
+    deepest = max(deepest, drawdown_from_peak(trough, peak))
     longest = max(longest, n_bars - 1 - peak_bar)
-    return CurveFigures(total / n_bars, deepest, longest, daily[: day + 1])
+    return CurveFigures(total / n_bars, deepest, longest, daily[:day])
 
 
 def elapsed_years(open_times: IntArray) -> float:
@@ -183,22 +184,42 @@ def annual_growth(total_return: float, years: float) -> float:
         return math.nan
 
 
+@compiled
 def sharpe_ratio(daily_returns: FloatArray) -> float:
     """Annualized Sharpe ratio of daily returns, shape (n_days,): √365 · mean / sample deviation (ddof 1)."""
-    if len(daily_returns) < 2:
+    n_days = len(daily_returns)
+    if n_days < 2:
         return math.nan
-    mean = daily_returns.mean()
-    deviation = math.sqrt(((daily_returns - mean) ** 2).sum() / (len(daily_returns) - 1))
-    return _ratio(math.sqrt(DAYS_PER_YEAR) * mean, deviation)
+    mean = daily_returns.sum() / n_days
+    squares = 0.0
+    for value in daily_returns:
+        squares += (value - mean) ** 2
+    return _ratio(math.sqrt(DAYS_PER_YEAR) * mean, math.sqrt(squares / (n_days - 1)))
 
 
+@compiled
 def sortino_ratio(daily_returns: FloatArray) -> float:
     """Annualized Sortino ratio of daily returns, shape (n_days,), target 0: √365 · mean / downside deviation."""
-    if len(daily_returns) < 2:
+    n_days = len(daily_returns)
+    if n_days < 2:
         return math.nan
-    downside = math.sqrt((np.minimum(daily_returns, 0.0) ** 2).mean())
-    return _ratio(math.sqrt(DAYS_PER_YEAR) * daily_returns.mean(), downside)
+    squares = 0.0
+    for value in daily_returns:
+        squares += min(value, 0.0) ** 2
+    return _ratio(math.sqrt(DAYS_PER_YEAR) * (daily_returns.sum() / n_days), math.sqrt(squares / n_days))
 
 
+@compiled
+def trade_outcomes(trade_pnl: FloatArray) -> tuple[int, float, float]:
+    """Number of winners, Σ pnl of winners and Σ −pnl of losers."""
+    n_wins, gains, losses = 0, 0.0, 0.0
+    for pnl in trade_pnl:
+        n_wins += pnl > 0.0
+        gains += max(pnl, 0.0)
+        losses += max(-pnl, 0.0)
+    return n_wins, gains, losses
+
+
+@compiled
 def _ratio(numerator: float, denominator: float) -> float:
-    return float(numerator / denominator) if denominator > 0.0 else math.nan
+    return numerator / denominator if denominator > 0.0 else math.nan

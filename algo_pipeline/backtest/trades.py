@@ -57,40 +57,76 @@ def round_trips(places: IntArray, values: FloatArray, quantities: FloatArray, fe
     ``return = pnl / (bought quantity · entry_price)``. A position still open at the end is no round trip.
     A symbol sells at most once in a bar, as the last of its fills there.
     """
-    n_symbols = len(quantities)
     n_sales = int(np.sum(values[:, 0] < 0.0))
     trip_places = np.empty((n_sales, 3), np.int64)
     trips = np.empty((6, n_sales))
-    entry_bar = np.full(n_symbols, -1, np.int64)
-    bought = np.zeros(n_symbols)
-    spent = np.zeros(n_symbols)
-    sold = np.zeros(n_symbols)
-    received = np.zeros(n_symbols)
-    exit_price = np.zeros(n_symbols)
-    fees = np.zeros(n_symbols)
+    last_fills = np.empty(n_sales, np.int64)
     n = 0
+    for s in range(len(quantities)):
+        n = _trips_of_symbol(s, places, values, quantities[s], fee_rate_in_coin, trip_places, trips, last_fills, n)
+    if len(quantities) == 1:
+        return RoundTrips(trip_places[:n].copy(), trips[:, :n].copy())
+    order = np.argsort(last_fills[:n])
+    return RoundTrips(trip_places[order], trips[:, order])
+
+
+@compiled
+def _trips_of_symbol(
+    symbol: int,
+    places: IntArray,
+    values: FloatArray,
+    quantities: FloatArray,
+    fee_rate_in_coin: float,
+    trip_places: IntArray,
+    trips: FloatArray,
+    last_fills: IntArray,
+    n: int,
+) -> int:
+    """Write the symbol's trips from place ``n`` on; return the place after them."""
+    entry_bar = -1
+    bought = spent = sold = received = exit_price = fees = 0.0
     for i in range(len(values)):
-        s = places[i, 1]
-        quantity, price, fee = values[i, 0], values[i, 1], values[i, 2]
-        fees[s] += fee
+        if places[i, 1] != symbol:
+            continue
+        quantity, price = values[i, 0], values[i, 1]
+        fees += values[i, 2]
         if quantity > 0.0:
-            entry_bar[s] = places[i, 0] if entry_bar[s] < 0 else entry_bar[s]
-            bought[s] += quantity
-            spent[s] += quantity * price
+            entry_bar = places[i, 0] if entry_bar < 0 else entry_bar
+            bought += quantity
+            spent += quantity * price
             continue
-        sold[s] -= quantity
-        received[s] -= quantity * price
-        exit_price[s] += (price - exit_price[s]) * (-quantity / sold[s])  # a single sale's price, to the last bit
-        if quantities[s, places[i, 0]] > 0.0:
+        sold -= quantity
+        received -= quantity * price
+        exit_price += (price - exit_price) * (-quantity / sold)  # a single sale's price, to the last bit
+        if quantities[places[i, 0]] > 0.0:
             continue
-        trip_places[n] = entry_bar[s], places[i, 0], s
-        fees_in_cash = fees[s] - fee_rate_in_coin * spent[s]
-        pnl = received[s] - spent[s] - fees_in_cash
-        trips[:, n] = sold[s], spent[s] / bought[s], exit_price[s], fees[s], pnl, pnl / spent[s]
-        entry_bar[s] = -1
-        bought[s] = spent[s] = sold[s] = received[s] = exit_price[s] = fees[s] = 0.0
+        pnl = received - spent - (fees - fee_rate_in_coin * spent)
+        trip_places[n, 0], trip_places[n, 1], trip_places[n, 2] = entry_bar, places[i, 0], symbol
+        trips[0, n], trips[1, n], trips[2, n] = sold, spent / bought, exit_price
+        trips[3, n], trips[4, n], trips[5, n] = fees, pnl, pnl / spent
+        last_fills[n] = i
+        entry_bar = -1
+        bought = spent = sold = received = exit_price = fees = 0.0
         n += 1
-    return RoundTrips(trip_places[:n].copy(), trips[:, :n].copy())
+    return n
+
+
+@compiled
+def fill_totals(places: IntArray, values: FloatArray, opens: FloatArray) -> tuple[float, float]:
+    """Notional of all fills, and their costs: fees plus the distance of each price from its reference.
+
+    The reference is a fourth column of ``values``, or else the open of the fill's bar; ``opens`` has shape
+    (n_symbols, n_bars).
+    """
+    has_reference = values.shape[1] == 4
+    notional = fees = slippage = 0.0
+    for i in range(len(values)):
+        quantity, price = values[i, 0], values[i, 1]
+        reference = values[i, 3] if has_reference else opens[places[i, 1], places[i, 0]]
+        notional += abs(quantity * price)
+        fees += values[i, 2]
+        slippage += quantity * (price - reference)
+    return notional, fees + slippage
 
 
 def trades_frame(trips: RoundTrips, times: pd.DatetimeIndex) -> pd.DataFrame:
