@@ -13,13 +13,17 @@ class _Commands(click.Group):
     """Imports a command's module only when the command is used, so that --help answers at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["research", "sweep", "ui"]
+        return ["research", "sandbox", "sweep", "ui"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "research":
             from algo_pipeline.cli.research import research
 
             return research
+        if cmd_name == "sandbox":
+            from algo_pipeline.cli.sandbox import sandbox
+
+            return sandbox
         if cmd_name == "sweep":
             from algo_pipeline.cli.sweep import sweep
 

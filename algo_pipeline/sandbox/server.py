@@ -23,6 +23,8 @@ from algo_pipeline.sandbox.market import Market
 from algo_pipeline.sandbox.state import StateKeeper
 from algo_pipeline.sandbox.venue import FillMode, Venue, VenueRules
 
+__all__ = ["FillMode", "RunningSandbox", "SandboxConfig", "SandboxError", "make_sandbox", "running_sandbox", "serve"]
+
 if TYPE_CHECKING:
     import uvicorn
 
@@ -30,6 +32,7 @@ HOST = "127.0.0.1"
 _BACKLOG = 128
 _KEEP_ALIVE_S = 86_400
 _STOP_TIMEOUT_S = 10.0
+_POLL_S = 1.0
 
 
 class SandboxError(AlgoPipelineError):
@@ -105,6 +108,11 @@ class RunningSandbox:
     _server: uvicorn.Server
     _thread: threading.Thread
 
+    def wait(self) -> None:
+        """Wait until it stops by itself, which it does not; an interruption comes through."""
+        while self._thread.is_alive():
+            self._thread.join(_POLL_S)
+
     def close(self) -> None:
         """Stop answering; connections that are open are dropped."""
         self._server.should_exit = self._server.force_exit = True
@@ -153,18 +161,6 @@ def running_sandbox(config: SandboxConfig) -> Iterator[str]:
         yield running.url
     finally:
         running.close()
-
-
-def serve_forever(config: SandboxConfig) -> None:
-    """Answer from this process until it is interrupted.
-
-    Raises
-    ------
-    SandboxError
-        If the port is taken.
-    """
-    sandbox, keeper = make_sandbox(config)
-    _server(sandbox, keeper).run([_listen(config.port)])
 
 
 def _listen(port: int) -> socket.socket:
