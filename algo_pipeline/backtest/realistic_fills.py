@@ -1,12 +1,12 @@
 """How orders meet a bar: market and limit fills under a volume cap, and protective exits; compiled.
 
-Every function changes the :class:`Book` and the :class:`FillLog` that it is given.
+Every function changes the records that it is given: the state of a symbol, the account, the log of fills.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,12 +14,11 @@ from algo_pipeline.backtest.costs import buy_price, fee_on, sell_price
 from algo_pipeline.backtest.execution import cash_cost, fillable_quantity
 from algo_pipeline.backtest.kernel import KernelRules
 from algo_pipeline.backtest.realism import ExecutionOptions
-from algo_pipeline.backtest.realistic_inputs import VenueBars
+from algo_pipeline.backtest.realistic_inputs import VenueBar
 from algo_pipeline.common.compiled import compiled
-from algo_pipeline.common.types import BoolArray, FloatArray, IntArray
+from algo_pipeline.common.types import RecordArray
 from algo_pipeline.strategy.position_sizing import counts_as_flat
 
-_NEVER = -(2**62)
 # Less than this part of what a round trip bought is rounding, not a holding.
 _ROUNDING = 2.0**-44
 
@@ -46,196 +45,201 @@ class OrderRules(NamedTuple):
         )
 
 
-class Book(NamedTuple):
-    """Cash, shape (1,), and the state of every symbol, shape (n_symbols,) each."""
+class SymbolState(Protocol):
+    """State of one symbol, a record of :data:`SYMBOL_STATE`."""
 
-    cash: FloatArray
-    ordered: FloatArray  # quantity left of the pending order: > 0 a buy, < 0 a sell (always of all that is held)
-    limits: FloatArray  # its limit price; NaN for a market order
-    waits: IntArray  # own bars until it is at the venue
-    rests: IntArray  # own bars that it still rests as a limit
-    held: FloatArray
-    bought: FloatArray  # of the round trip under way, as spent and sold
-    spent: FloatArray
-    sold: FloatArray
-    highest: FloatArray  # price since the entry
-    marks: FloatArray  # last closes
-    gaps: IntArray  # bars of the grid that the symbol has missed: t - gaps counts its own
-    exits: IntArray  # t - gaps of the bar in which the last exit sold the last of a holding
-    traded: FloatArray  # quantity filled in the bar under way
-    at_open: BoolArray  # held at the open of the bar under way
-    inside: BoolArray  # bought at a limit inside the bar under way
-
-
-class FillLog(NamedTuple):
-    """Fills so far: places (bar, symbol), values (quantity, price, fee, reference price), and their number."""
-
-    places: IntArray
-    values: FloatArray
-    n_fills: IntArray
+    symbol: int
+    ordered: float  # quantity left of the pending order: > 0 a buy, < 0 a sell (always of all that is held)
+    limit: float  # its limit price; NaN for a market order
+    wait_bars: int  # own bars until it is at the venue
+    rest_bars: int  # own bars that it still rests as a limit
+    held: float
+    bought: float  # quantity since nothing was held, as spent and sold
+    spent: float
+    sold: float
+    highest: float  # price since the entry
+    mark: float  # last close
+    age: int  # own bars so far
+    last_exit: int  # age at which the last of a holding was sold
+    traded: float  # quantity filled in the bar under way
+    at_open: bool  # held at the open of the bar under way
+    inside: bool  # bought at a limit inside the bar under way
 
 
-def empty_book(n_symbols: int, initial_cash: float) -> Book:
-    """Cash and no holding, no order."""
-    floats, counts, flags = np.zeros((8, n_symbols)), np.zeros((4, n_symbols), np.int64), np.zeros((2, n_symbols), bool)
-    ordered, held, bought, spent, sold, highest, marks, traded = floats
-    waits, rests, gaps, exits = counts
-    exits[:] = _NEVER
-    limits = np.full(n_symbols, math.nan)
-    cash = np.array([initial_cash])
-    return Book(
-        cash, ordered, limits, waits, rests, held, bought, spent, sold, highest, marks, gaps, exits, traded, *flags
-    )
+class AccountState(Protocol):
+    """Cash, the position of the bar under way and the number of fills so far, a record of :data:`ACCOUNT_STATE`."""
+
+    cash: float
+    bar: int
+    n_fills: int
 
 
-def empty_log(n_symbols: int, n_bars: int) -> FillLog:
-    """Room for an order's fill and a protective exit of each symbol in each bar."""
-    capacity = 2 * n_symbols * n_bars
-    return FillLog(np.empty((capacity, 2), np.int64), np.empty((capacity, 4)), np.zeros(1, np.int64))
+_WHOLE = ("symbol", "wait_bars", "rest_bars", "age", "last_exit")
+_FLAGS = ("at_open", "inside")
+SYMBOL_STATE = np.dtype(
+    [(n, np.int64 if n in _WHOLE else np.bool_ if n in _FLAGS else np.float64) for n in SymbolState.__annotations__],
+    align=True,
+)
+ACCOUNT_STATE = np.dtype([("cash", np.float64), ("bar", np.int64), ("n_fills", np.int64)])
+FILL = np.dtype(
+    [("bar", np.int64), ("symbol", np.int64), *((n, np.float64) for n in ("quantity", "price", "fee", "reference"))]
+)
 
 
 @compiled
-def fill_pending_sells(t: int, bars: VenueBars, book: Book, log: FillLog, rules: KernelRules) -> None:
-    """Let the pending sells of all symbols with a bar meet it; what rests too long becomes a market order."""
-    for s in range(len(book.held)):
-        if book.ordered[s] < 0.0 and not math.isnan(bars.opens[s, t]) and _is_at_venue(s, book):
-            at_open, limit = sell_price(bars.opens[s, t], bars.slippages[s, t]), book.limits[s]
-            if not at_open < limit:  # a market order's limit is NaN
-                _sell(s, t, at_open, bars.opens[s, t], bars, book, log, rules)
-            elif bars.highs[s, t] > limit:
-                _sell(s, t, limit, limit, bars, book, log, rules)
-            book.ordered[s] = -book.held[s]
-            book.rests[s] -= 1
-            if book.rests[s] <= 0:
-                book.limits[s] = math.nan
-
-
-@compiled
-def fill_pending_buys(t: int, bars: VenueBars, book: Book, log: FillLog, rules: KernelRules) -> None:
-    """Let the pending buys of all symbols with a bar meet it; only a limit rests on, and only so long."""
-    for s in range(len(book.held)):
-        if book.ordered[s] > 0.0 and not math.isnan(bars.opens[s, t]) and _is_at_venue(s, book):
-            at_open, limit = buy_price(bars.opens[s, t], bars.slippages[s, t]), book.limits[s]
-            if not at_open > limit:
-                book.at_open[s] |= _buy(s, t, at_open, bars.opens[s, t], bars, book, log, rules)
-            elif bars.lows[s, t] < limit:
-                book.inside[s] = _buy(s, t, limit, limit, bars, book, log, rules)
-            book.rests[s] -= 1
-            if book.rests[s] <= 0:
-                book.ordered[s] = 0.0
-
-
-@compiled
-def run_protective_exits(
-    t: int, bars: VenueBars, book: Book, log: FillLog, rules: KernelRules, orders: OrderRules
+def fill_pending_sell(
+    state: SymbolState, bar: VenueBar, account: AccountState, fills: RecordArray, rules: KernelRules
 ) -> None:
-    """Sell at once what a stop or a take-profit catches; what the volume cap holds back is sold at the next open."""
-    for s in range(len(book.held)):
-        if book.held[s] > 0.0 and not math.isnan(bars.opens[s, t]):
-            price, reference = _protective_price(s, t, bars, book, orders)
-            if price > 0.0 and not counts_as_flat(book.held[s], price, rules.min_notional):
-                _sell(s, t, price, reference, bars, book, log, rules)
-                place_order(s, -book.held[s], math.nan, 0, 0, book)
-            seen = bars.closes[s, t] if book.inside[s] else bars.highs[s, t]
-            book.highest[s] = max(book.highest[s], seen)
+    """Let a pending sell meet the bar; what rests too long becomes a market order."""
+    if not _is_at_venue(state):
+        return
+    at_open = sell_price(bar.open, bar.slippage)
+    if not at_open < state.limit:  # a market order's limit is NaN
+        _sell(state, bar, at_open, bar.open, account, fills, rules)
+    elif bar.high > state.limit:
+        _sell(state, bar, state.limit, state.limit, account, fills, rules)
+    state.ordered = -state.held
+    state.rest_bars -= 1
+    if state.rest_bars <= 0:
+        state.limit = math.nan
 
 
 @compiled
-def place_order(s: int, quantity: float, limit: float, wait_bars: int, rest_bars: int, book: Book) -> None:
+def fill_pending_buy(
+    state: SymbolState, bar: VenueBar, account: AccountState, fills: RecordArray, rules: KernelRules
+) -> None:
+    """Let a pending buy meet the bar; only a limit rests on, and only so long."""
+    if not _is_at_venue(state):
+        return
+    at_open = buy_price(bar.open, bar.slippage)
+    if not at_open > state.limit:
+        if _buy(state, bar, at_open, bar.open, account, fills, rules):
+            state.at_open = True
+    elif bar.low < state.limit:
+        state.inside = _buy(state, bar, state.limit, state.limit, account, fills, rules)
+    state.rest_bars -= 1
+    if state.rest_bars <= 0:
+        state.ordered = 0.0
+
+
+@compiled
+def run_protective_exit(
+    state: SymbolState,
+    bar: VenueBar,
+    account: AccountState,
+    fills: RecordArray,
+    rules: KernelRules,
+    orders: OrderRules,
+) -> None:
+    """Sell what a stop or a take-profit catches; what the volume cap holds back is sold from the next open on."""
+    price, reference = _protective_price(state, bar, orders)
+    if price > 0.0 and not counts_as_flat(state.held, price, rules.min_notional):
+        _sell(state, bar, price, reference, account, fills, rules)
+        place_order(state, -state.held, math.nan, 0, 0)
+    state.highest = max(state.highest, bar.close if state.inside else bar.high)
+
+
+@compiled
+def place_order(state: SymbolState, quantity: float, limit: float, wait_bars: int, rest_bars: int) -> None:
     """Make this the symbol's pending order, instead of any other; quantity 0 is none."""
-    book.ordered[s] = quantity
-    book.limits[s] = limit
-    book.waits[s] = wait_bars
-    book.rests[s] = rest_bars
+    state.ordered = quantity
+    state.limit = limit
+    state.wait_bars = wait_bars
+    state.rest_bars = rest_bars
 
 
 @compiled
-def _is_at_venue(s: int, book: Book) -> bool:
+def _is_at_venue(state: SymbolState) -> bool:
     """Whether the pending order has arrived; if not, this bar is one of those that it needs to."""
-    if book.waits[s] > 0:
-        book.waits[s] -= 1
+    if state.wait_bars > 0:
+        state.wait_bars -= 1
         return False
     return True
 
 
 @compiled
-def _protective_price(s: int, t: int, bars: VenueBars, book: Book, orders: OrderRules) -> tuple[float, float]:
-    """Fill price and reference price of a protective exit in bar t; 0 where none is caught."""
-    low, high, slippage = bars.lows[s, t], bars.highs[s, t], bars.slippages[s, t]
-    entry = book.spent[s] / book.bought[s]
-    stop = max(entry * orders.stop_factor, book.highest[s] * orders.trailing_factor)
-    if book.at_open[s] and bars.opens[s, t] <= stop:
-        return sell_price(bars.opens[s, t], slippage), bars.opens[s, t]
-    if low <= stop:
-        return sell_price(stop, slippage), stop
-    if book.inside[s]:  # the bar's high may have come before the fill
+def _protective_price(state: SymbolState, bar: VenueBar, orders: OrderRules) -> tuple[float, float]:
+    """Fill price and reference price of a protective exit in the bar; 0 where none is caught."""
+    entry = state.spent / state.bought
+    stop = max(entry * orders.stop_factor, state.highest * orders.trailing_factor)
+    if state.at_open and bar.open <= stop:
+        return sell_price(bar.open, bar.slippage), bar.open
+    if bar.low <= stop:
+        return sell_price(stop, bar.slippage), stop
+    if state.inside:  # the bar's high may have come before the fill
         return 0.0, 0.0
-    trailed = high * orders.trailing_factor
-    if low <= trailed and trailed > stop:
-        return sell_price(trailed, slippage), trailed
+    lifted = bar.high * orders.trailing_factor
+    if bar.low <= lifted and lifted > stop:
+        return sell_price(lifted, bar.slippage), lifted
     profit = entry * orders.take_profit_factor
-    at_open = sell_price(bars.opens[s, t], slippage)
+    at_open = sell_price(bar.open, bar.slippage)
     if at_open >= profit:
-        return at_open, bars.opens[s, t]
-    return (profit, profit) if high > profit else (0.0, 0.0)
+        return at_open, bar.open
+    return (profit, profit) if bar.high > profit else (0.0, 0.0)
 
 
 @compiled
 def _sell(
-    s: int, t: int, price: float, reference: float, bars: VenueBars, book: Book, log: FillLog, rules: KernelRules
+    state: SymbolState,
+    bar: VenueBar,
+    price: float,
+    reference: float,
+    account: AccountState,
+    fills: RecordArray,
+    rules: KernelRules,
 ) -> None:
     """Sell all that is held, as far as the bar's volume cap goes."""
-    quantity = min(book.held[s], _room(s, t, bars, book, rules))
+    quantity = min(state.held, _whole_steps(bar.cap - state.traded, rules))
     if quantity <= 0.0:
         return
     notional = quantity * price
     fee = fee_on(notional, rules.fee_rate)
-    book.cash[0] += notional - fee
-    book.traded[s] += quantity
-    book.sold[s] += quantity
-    book.held[s] = 0.0 if quantity == book.held[s] else _left_after_sales(s, book, rules)
-    if book.held[s] == 0.0:
-        book.bought[s] = book.spent[s] = book.sold[s] = 0.0
-        book.exits[s] = t - book.gaps[s]
-    _record(s, t, -quantity, price, fee, reference, log)
+    account.cash += notional - fee
+    state.traded += quantity
+    state.sold += quantity
+    state.held = 0.0 if quantity == state.held else _left_after_sales(state, rules)
+    if state.held == 0.0:
+        state.bought = state.spent = state.sold = 0.0
+        state.last_exit = state.age
+    _record(state, -quantity, price, fee, reference, account, fills)
 
 
 @compiled
 def _buy(
-    s: int, t: int, price: float, reference: float, bars: VenueBars, book: Book, log: FillLog, rules: KernelRules
+    state: SymbolState,
+    bar: VenueBar,
+    price: float,
+    reference: float,
+    account: AccountState,
+    fills: RecordArray,
+    rules: KernelRules,
 ) -> bool:
     """Buy what is ordered, as far as the volume cap and cash go; False where nothing was bought."""
-    wanted = min(book.ordered[s], _room(s, t, bars, book, rules))
+    wanted = min(state.ordered, _whole_steps(bar.cap - state.traded, rules))
     if wanted <= 0.0:
         return False
     quantity = fillable_quantity(
-        wanted, book.cash[0], price, rules.fee_rate_in_cash, rules.steps_per_unit, rules.min_notional
+        wanted, account.cash, price, rules.fee_rate_in_cash, rules.steps_per_unit, rules.min_notional
     )
-    if quantity <= 0.0:
-        book.ordered[s] = 0.0
+    if quantity <= 0.0:  # cash covers no order
+        state.ordered = 0.0
         return False
-    book.cash[0] -= cash_cost(quantity, price, rules.fee_rate_in_cash)
-    book.highest[s] = max(book.highest[s], price) if book.held[s] > 0.0 else price
-    book.held[s] += quantity * (1.0 - rules.fee_rate_in_coin)
-    book.bought[s] += quantity
-    book.spent[s] += quantity * price
-    book.traded[s] += quantity
-    book.ordered[s] = _whole_steps(book.ordered[s] - quantity, rules)
-    _record(s, t, quantity, price, fee_on(quantity * price, rules.fee_rate), reference, log)
+    account.cash -= cash_cost(quantity, price, rules.fee_rate_in_cash)
+    state.highest = max(state.highest, price) if state.held > 0.0 else price
+    state.held += quantity * (1.0 - rules.fee_rate_in_coin)
+    state.bought += quantity
+    state.spent += quantity * price
+    state.traded += quantity
+    state.ordered = _whole_steps(state.ordered - quantity, rules)
+    _record(state, quantity, price, fee_on(quantity * price, rules.fee_rate), reference, account, fills)
     return True
 
 
 @compiled
-def _room(s: int, t: int, bars: VenueBars, book: Book, rules: KernelRules) -> float:
-    """What may still trade of the symbol in bar t."""
-    return _whole_steps(bars.caps[s, t] - book.traded[s], rules)
-
-
-@compiled
-def _left_after_sales(s: int, book: Book, rules: KernelRules) -> float:
+def _left_after_sales(state: SymbolState, rules: KernelRules) -> float:
     """What partial sales leave, from whole steps: no residue of rounding may stay behind as a holding."""
-    left = _whole_steps(book.bought[s] - book.sold[s], rules) - book.bought[s] * rules.fee_rate_in_coin
-    return left if left > _ROUNDING * book.bought[s] else 0.0
+    left = _whole_steps(state.bought - state.sold, rules) - state.bought * rules.fee_rate_in_coin
+    return left if left > _ROUNDING * state.bought else 0.0
 
 
 @compiled
@@ -245,12 +249,20 @@ def _whole_steps(quantity: float, rules: KernelRules) -> float:
 
 
 @compiled
-def _record(s: int, t: int, quantity: float, price: float, fee: float, reference: float, log: FillLog) -> None:
-    i = log.n_fills[0]
-    log.places[i, 0] = t
-    log.places[i, 1] = s
-    log.values[i, 0] = quantity
-    log.values[i, 1] = price
-    log.values[i, 2] = fee
-    log.values[i, 3] = reference
-    log.n_fills[0] = i + 1
+def _record(
+    state: SymbolState,
+    quantity: float,
+    price: float,
+    fee: float,
+    reference: float,
+    account: AccountState,
+    fills: RecordArray,
+) -> None:
+    fill = fills[account.n_fills]
+    fill.bar = account.bar
+    fill.symbol = state.symbol
+    fill.quantity = quantity
+    fill.price = price
+    fill.fee = fee
+    fill.reference = reference
+    account.n_fills += 1

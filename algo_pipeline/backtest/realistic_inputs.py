@@ -1,10 +1,10 @@
-"""What a venue's bars add for realistic orders: highs, lows, slippage by volatility and the volume that may trade."""
+"""The venue as realistic orders meet it: highs, lows, slippage by volatility and the volume that may trade."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,32 +14,36 @@ from algo_pipeline.backtest.realism import ExecutionOptions
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.time import epoch_ns
 from algo_pipeline.common.trading_rules import BacktestConfig
-from algo_pipeline.common.types import FloatArray
+from algo_pipeline.common.types import FloatArray, IntArray, RecordArray
 from algo_pipeline.strategy.position_sizing import floor_to_step
 
 _HIGHEST_SLIPPAGE = 0.999  # a sell's price stays positive
 
 
-class VenueBars(NamedTuple):
-    """What the realistic kernel reads, arrays of shape (n_symbols, n_bars) on the grid of a :class:`Market`.
+class VenueBar(Protocol):
+    """One symbol's place on the grid, a record of :data:`VENUE_BAR`; all NaN where the symbol has no bar.
 
-    ``slippages`` is the slippage rate of each bar, ``caps`` the quantity that may trade in it, in whole steps;
-    infinity without a cap. NaN where a symbol has no bar.
+    ``slippage`` is the slippage rate of fills in the bar, ``cap`` the quantity that may trade in it, a whole number of
+    steps, infinity without a cap.
     """
 
-    opens: FloatArray
-    highs: FloatArray
-    lows: FloatArray
-    closes: FloatArray
-    probabilities: FloatArray
-    slippages: FloatArray
-    caps: FloatArray
+    open: float
+    high: float
+    low: float
+    close: float
+    probability: float
+    slippage: float
+    cap: float
+
+
+_FIELDS = tuple(VenueBar.__annotations__)
+VENUE_BAR = np.dtype([(name, np.float64) for name in _FIELDS])
 
 
 def venue_bars(
     market: Market, frames: Sequence[pd.DataFrame], config: BacktestConfig, options: ExecutionOptions
-) -> VenueBars:
-    """Lay the rest of the symbols' bars on the market's grid.
+) -> RecordArray:
+    """Records of :data:`VENUE_BAR`, shape (n_symbols, n_bars), on the market's grid.
 
     Parameters
     ----------
@@ -50,27 +54,41 @@ def venue_bars(
     config, options : BacktestConfig, ExecutionOptions
         Slippage and step; share of volume and slippage per volatility.
     """
-    rows = [_rows(frame, config, options) for frame in frames]
-    highs, lows, slippages, caps = np.full((4, *market.opens.shape), math.nan)
-    for s, (frame, row) in enumerate(zip(frames, rows, strict=True)):
-        places = np.searchsorted(market.open_ns, epoch_ns(pd.DatetimeIndex(frame.index)))
-        highs[s, places], lows[s, places], slippages[s, places], caps[s, places] = row
-    return VenueBars(market.opens, highs, lows, market.closes, market.probabilities, slippages, caps)
+    venue = _without_bars(*market.opens.shape)
+    venue.open, venue.close, venue.probability = market.opens, market.closes, market.probabilities
+    for row, bars in zip(venue, frames, strict=True):
+        places = _places(market, bars)
+        row.high[places] = bars["high"]
+        row.low[places] = bars["low"]
+        row.slippage[places] = _slippages(bars, config, options)
+        row.cap[places] = _caps(bars, config, options)
+    return venue
 
 
-def _rows(
-    bars: pd.DataFrame, config: BacktestConfig, options: ExecutionOptions
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Highs, lows, slippage rates and caps of one symbol's own bars."""
-    highs, lows, closes, volumes = (bars[column].to_numpy(np.float64) for column in ("high", "low", "close", "volume"))
-    slippages = np.full(len(bars), config.slippage_rate)
-    if options.volatility_slippage > 0.0:
-        extra = options.volatility_slippage * recent_volatility(closes.copy(), options.volatility_window_bars)
-        slippages = np.minimum(slippages + extra, _HIGHEST_SLIPPAGE)
-    caps = np.full(len(bars), math.inf)
-    if options.max_volume_share is not None:
-        caps = _whole_step_shares(volumes * options.max_volume_share, float(10**config.step_decimals))
-    return highs, lows, slippages, caps
+def _without_bars(n_symbols: int, n_bars: int) -> RecordArray:
+    return np.full((n_symbols, n_bars, len(_FIELDS)), math.nan).view(VENUE_BAR)[:, :, 0].view(np.recarray)
+
+
+def _places(market: Market, bars: pd.DataFrame) -> IntArray | slice:
+    """Where on the grid the rows of one symbol lie."""
+    if len(bars) == len(market.open_ns):
+        return slice(None)
+    return np.searchsorted(market.open_ns, epoch_ns(pd.DatetimeIndex(bars.index)))
+
+
+def _slippages(bars: pd.DataFrame, config: BacktestConfig, options: ExecutionOptions) -> FloatArray | float:
+    if options.volatility_slippage == 0.0:
+        return config.slippage_rate
+    closes = np.ascontiguousarray(bars["close"], np.float64)
+    extra = options.volatility_slippage * recent_volatility(closes, options.volatility_window_bars)
+    return np.minimum(config.slippage_rate + extra, _HIGHEST_SLIPPAGE)
+
+
+def _caps(bars: pd.DataFrame, config: BacktestConfig, options: ExecutionOptions) -> FloatArray | float:
+    if options.max_volume_share is None:
+        return math.inf
+    shares = bars["volume"].to_numpy(np.float64) * options.max_volume_share
+    return _floored(shares, float(10**config.step_decimals))
 
 
 @compiled
@@ -95,14 +113,26 @@ def recent_volatility(closes: FloatArray, window_bars: int) -> FloatArray:
         returns[i - 1] = math.log(closes[i] / closes[i - 1])
     volatility = np.zeros(n_bars)
     for t in range(3, n_bars):
-        known = returns[max(t - 1 - window_bars, 0) : t - 1]
-        volatility[t] = math.sqrt(((known - known.mean()) ** 2).sum() / (len(known) - 1))
+        volatility[t] = _sample_deviation(returns, max(t - 1 - window_bars, 0), t - 1)
     return volatility
 
 
 @compiled
-def _whole_step_shares(shares: FloatArray, steps_per_unit: float) -> FloatArray:
-    floored = np.empty(len(shares))
-    for t in range(len(shares)):
-        floored[t] = floor_to_step(shares[t], steps_per_unit)
+def _sample_deviation(values: FloatArray, start: int, stop: int) -> float:
+    """Of ``values[start:stop]``, in two passes: a running sum of squares would lose calm hours after wild ones."""
+    total = 0.0
+    for i in range(start, stop):
+        total += values[i]
+    mean = total / (stop - start)
+    squares = 0.0
+    for i in range(start, stop):
+        squares += (values[i] - mean) ** 2
+    return math.sqrt(squares / (stop - start - 1))
+
+
+@compiled
+def _floored(quantities: FloatArray, steps_per_unit: float) -> FloatArray:
+    floored = np.empty(len(quantities))
+    for i in range(len(quantities)):
+        floored[i] = floor_to_step(quantities[i], steps_per_unit)
     return floored

@@ -12,19 +12,20 @@ import numpy as np
 
 from algo_pipeline.backtest.kernel import KernelRules, Simulation, action_at_close
 from algo_pipeline.backtest.realistic_fills import (
-    Book,
-    FillLog,
+    ACCOUNT_STATE,
+    FILL,
+    SYMBOL_STATE,
+    AccountState,
     OrderRules,
-    empty_book,
-    empty_log,
-    fill_pending_buys,
-    fill_pending_sells,
+    SymbolState,
+    fill_pending_buy,
+    fill_pending_sell,
     place_order,
-    run_protective_exits,
+    run_protective_exit,
 )
-from algo_pipeline.backtest.realistic_inputs import VenueBars
+from algo_pipeline.backtest.realistic_inputs import VenueBar
 from algo_pipeline.common.compiled import compiled
-from algo_pipeline.common.types import FloatArray, Signal
+from algo_pipeline.common.types import FloatArray, RecordArray, Signal
 from algo_pipeline.strategy.position_sizing import cash_per_unit, entry_quantity
 from algo_pipeline.strategy.risk import drawdown_from_peak, kill_switch_trips
 from algo_pipeline.strategy.signal_to_trade import Action, signal_from_probability
@@ -32,15 +33,16 @@ from algo_pipeline.strategy.signal_to_trade import Action, signal_from_probabili
 _ENTER = int(Action.ENTER)
 _EXIT = int(Action.EXIT)
 _FLAT = int(Signal.FLAT)
+_NEVER = -(2**62)
 
 
-def simulate_realistic(bars: VenueBars, rules: KernelRules, orders: OrderRules) -> Simulation:
+def simulate_realistic(bars: RecordArray, rules: KernelRules, orders: OrderRules) -> Simulation:
     """Run one account over all bars.
 
     Parameters
     ----------
-    bars : VenueBars
-        Checked bars and probabilities; a NaN probability is HOLD.
+    bars : ndarray of shape (n_symbols, n_bars)
+        Records of ``realistic_inputs.VENUE_BAR``; a NaN probability is HOLD.
     rules, orders : KernelRules, OrderRules
         The account's rules, and those of its orders.
 
@@ -49,108 +51,144 @@ def simulate_realistic(bars: VenueBars, rules: KernelRules, orders: OrderRules) 
     Simulation
         Its ``fill_values`` have a fourth column: the reference price that a fill's slippage is measured from.
     """
-    n_symbols, n_bars = bars.opens.shape
+    n_symbols, n_bars = bars.shape
+    states = np.zeros(n_symbols, SYMBOL_STATE).view(np.recarray)
+    states.symbol, states.limit, states.last_exit = np.arange(n_symbols), math.nan, _NEVER
+    accounts = np.zeros(1, ACCOUNT_STATE).view(np.recarray)
+    accounts.cash = rules.initial_cash
     curve = np.empty((3 + n_symbols, n_bars))
-    log = empty_log(n_symbols, n_bars)
-    kill_bar, bars_held = _run(bars, rules, orders, empty_book(n_symbols, rules.initial_cash), log, curve)
-    n_fills = log.n_fills[0]
-    return Simulation(curve, log.places[:n_fills].copy(), log.values[:n_fills].copy(), kill_bar, bars_held)
+    fills = np.empty(2 * n_symbols * n_bars, FILL).view(np.recarray)  # an order's fill and an exit in every bar
+    kill_bar, bars_held = _run(bars, rules, orders, states, accounts, fills, curve)
+    n_fills = int(accounts[0].n_fills)
+    places = np.column_stack([fills[name][:n_fills] for name in ("bar", "symbol")])
+    values = np.column_stack([fills[name][:n_fills] for name in ("quantity", "price", "fee", "reference")])
+    return Simulation(curve, places, values, kill_bar, bars_held)
 
 
 @compiled
 def _run(
-    bars: VenueBars, rules: KernelRules, orders: OrderRules, book: Book, log: FillLog, curve: FloatArray
+    bars: RecordArray,
+    rules: KernelRules,
+    orders: OrderRules,
+    states: RecordArray,
+    accounts: RecordArray,
+    fills: RecordArray,
+    curve: FloatArray,
 ) -> tuple[int, int]:
     """Fill log and curve bar by bar; return ``kill_bar`` and the number of bars that close with a holding."""
-    n_symbols = len(book.held)
-    peak = rules.initial_cash
+    n_symbols, n_bars = bars.shape
+    account = accounts[0]
+    peak = account.cash
     kill_bar = -1
     bars_held = 0
-    for t in range(bars.opens.shape[1]):
-        _begin_bar(book)
-        fill_pending_sells(t, bars, book, log, rules)
-        fill_pending_buys(t, bars, book, log, rules)
-        run_protective_exits(t, bars, book, log, rules, orders)
-        equity = _marked_equity(t, bars, book)
+    for t in range(n_bars):
+        account.bar = t
+        _meet_bar(bars, states, account, fills, rules, orders)
+        equity = account.cash
+        for s in range(n_symbols):
+            equity += states[s].held * states[s].mark
+            curve[2 + s, t] = states[s].held
         peak = max(peak, equity)
         drawdown = drawdown_from_peak(equity, peak)
-        curve[0, t], curve[1, t], curve[2 + n_symbols, t] = equity, book.cash[0], drawdown
-        curve[2 : 2 + n_symbols, t] = book.held
-        bars_held += equity > book.cash[0]
+        curve[0, t], curve[1, t], curve[2 + n_symbols, t] = equity, account.cash, drawdown
+        bars_held += equity > account.cash
         if kill_bar < 0 and kill_switch_trips(drawdown, rules.max_drawdown):
             kill_bar = t
         for s in range(n_symbols):
-            if kill_bar >= 0 or not math.isnan(bars.closes[s, t]):
-                _decide(s, t, bars, book, rules, orders, equity, kill_bar >= 0)
+            if kill_bar >= 0 or not math.isnan(bars[s, t].close):
+                _settle_order(states[s], bars[s, t], kill_bar >= 0, rules)
+                if states[s].ordered == 0.0:
+                    _decide(s, bars[s, t].probability, states, account, equity, kill_bar >= 0, rules, orders)
     return kill_bar, bars_held
 
 
 @compiled
-def _begin_bar(book: Book) -> None:
-    for s in range(len(book.held)):
-        book.traded[s] = 0.0
-        book.at_open[s] = book.held[s] > 0.0
-        book.inside[s] = False
+def _meet_bar(
+    bars: RecordArray,
+    states: RecordArray,
+    account: AccountState,
+    fills: RecordArray,
+    rules: KernelRules,
+    orders: OrderRules,
+) -> None:
+    """From open to close of the symbols that have a bar: sells, then buys, then protective exits; and the marks."""
+    t = account.bar
+    n_symbols = len(states)
+    for s in range(n_symbols):
+        if not math.isnan(bars[s, t].close):
+            _begin_bar(states[s])
+            if states[s].ordered < 0.0:
+                fill_pending_sell(states[s], bars[s, t], account, fills, rules)
+    for s in range(n_symbols):
+        if states[s].ordered > 0.0 and not math.isnan(bars[s, t].close):
+            fill_pending_buy(states[s], bars[s, t], account, fills, rules)
+    for s in range(n_symbols):
+        if not math.isnan(bars[s, t].close):
+            if states[s].held > 0.0:
+                run_protective_exit(states[s], bars[s, t], account, fills, rules, orders)
+            states[s].mark = bars[s, t].close
 
 
 @compiled
-def _marked_equity(t: int, bars: VenueBars, book: Book) -> float:
-    equity = float(book.cash[0])
-    for s in range(len(book.held)):
-        if math.isnan(bars.closes[s, t]):
-            book.gaps[s] += 1
-        else:
-            book.marks[s] = bars.closes[s, t]
-        equity += book.held[s] * book.marks[s]
-    return equity
+def _begin_bar(state: SymbolState) -> None:
+    state.age += 1
+    state.traded = 0.0
+    state.at_open = state.held > 0.0
+    state.inside = False
+
+
+@compiled
+def _settle_order(state: SymbolState, bar: VenueBar, killed: bool, rules: KernelRules) -> None:
+    """What a close does to the pending order: FLAT cancels a buy, the kill switch makes a sell a market order."""
+    signal = signal_from_probability(bar.probability, rules.enter_threshold, rules.exit_threshold)
+    if state.ordered > 0.0 and (killed or signal == _FLAT):
+        state.ordered = 0.0
+    if killed:
+        state.limit = math.nan
 
 
 @compiled
 def _decide(
     s: int,
-    t: int,
-    bars: VenueBars,
-    book: Book,
-    rules: KernelRules,
-    orders: OrderRules,
+    probability: float,
+    states: RecordArray,
+    account: AccountState,
     equity: float,
     killed: bool,
+    rules: KernelRules,
+    orders: OrderRules,
 ) -> None:
-    """What becomes of one symbol's pending order at its close, and the new order if there is none."""
-    probability = bars.probabilities[s, t]
-    signal = signal_from_probability(probability, rules.enter_threshold, rules.exit_threshold)
-    if book.ordered[s] > 0.0 and (killed or signal == _FLAT):
-        book.ordered[s] = 0.0
-    if killed:
-        book.limits[s] = math.nan  # a pending sell goes on as a market order
-    if book.ordered[s] != 0.0:
-        return
-    action = action_at_close(probability, book.held[s], book.marks[s], t - book.gaps[s] - book.exits[s], killed, rules)
-    limit = math.nan if killed or orders.limit_timeout_bars == 0 else book.marks[s]
+    """Place the order of a symbol that has none pending."""
+    state = states[s]
+    since_exit = state.age - state.last_exit
+    action = action_at_close(probability, state.held, state.mark, since_exit, killed, rules)
+    limit = math.nan if killed or orders.limit_timeout_bars == 0 else state.mark
     if action == _EXIT:
-        place_order(s, -book.held[s], limit, orders.latency_bars, orders.limit_timeout_bars, book)
+        place_order(state, -state.held, limit, orders.latency_bars, orders.limit_timeout_bars)
     elif action == _ENTER:
-        quantity = _entry_order(s, book, rules, equity)
-        place_order(s, quantity, limit, orders.latency_bars, orders.limit_timeout_bars, book)
+        quantity = _entry_order(state, states, account, equity, rules)
+        place_order(state, quantity, limit, orders.latency_bars, orders.limit_timeout_bars)
 
 
 @compiled
-def _entry_order(s: int, book: Book, rules: KernelRules, equity: float) -> float:
+def _entry_order(
+    state: SymbolState, states: RecordArray, account: AccountState, equity: float, rules: KernelRules
+) -> float:
     affordable = math.inf
     if not math.isnan(rules.buffer_rate):
-        affordable = (book.cash[0] - _reserved(book, rules)) / _unit_cash(book.marks[s], rules)
+        affordable = (account.cash - _reserved(states, rules)) / _unit_cash(state.mark, rules)
     return entry_quantity(
-        equity, book.marks[s], book.held[s], rules.fraction, affordable, rules.steps_per_unit, rules.min_notional
+        equity, state.mark, state.held, rules.fraction, affordable, rules.steps_per_unit, rules.min_notional
     )
 
 
 @compiled
-def _reserved(book: Book, rules: KernelRules) -> float:
+def _reserved(states: RecordArray, rules: KernelRules) -> float:
     """Cash that pending buys set aside for the quantity that is left of them."""
     total = 0.0
-    for s in range(len(book.held)):
-        if book.ordered[s] > 0.0:
-            total += book.ordered[s] * _unit_cash(book.marks[s], rules)
+    for s in range(len(states)):
+        if states[s].ordered > 0.0:
+            total += states[s].ordered * _unit_cash(states[s].mark, rules)
     return total
 
 
