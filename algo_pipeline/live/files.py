@@ -59,14 +59,15 @@ class DiskFiles:
                 return file.read() if stop is None else file.read(stop - start)
 
     def append(self, path: Path, data: bytes) -> None:
-        """Add all bytes in one write; a short write (a full disk) is taken back."""
+        """Add all bytes in one write; a short write (a full disk) is taken back unless others wrote behind it."""
         with _storage_errors(path, "written"):
             path.parent.mkdir(parents=True, exist_ok=True)
             with _descriptor(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:
                 before = os.fstat(descriptor).st_size
                 written = os.write(descriptor, data)
                 if written != len(data):
-                    os.ftruncate(descriptor, before)
+                    if os.fstat(descriptor).st_size == before + written:
+                        os.ftruncate(descriptor, before)
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def sync(self, path: Path) -> None:

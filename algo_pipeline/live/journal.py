@@ -22,6 +22,8 @@ from algo_pipeline.live.lines import FIRST_PREVIOUS, JournalLine, json_object, l
 from algo_pipeline.live.state_fold import NOT_READABLE, apply
 from algo_pipeline.live.state_records import LiveState
 
+__all__ = ["FIRST_PREVIOUS", "JOURNAL_FILE", "TORN_FILE", "WAY_OUT", "Journal", "JournalLine"]
+
 JOURNAL_FILE = "decisions.jsonl"
 TORN_FILE = "decisions.jsonl.torn"
 WAY_OUT = (
