@@ -189,10 +189,10 @@ class SimulatedBroker(BaseBroker):
 
     def _protect(self, symbol: Symbol, candle: Candle, buy: Deal | None, *, held_before: bool) -> None:
         """Let the protective exits of what is held trade: a market sell of everything at the exit's price."""
+        if self._rules.are_off or self._held[symbol] == 0:
+            return
         bought_inside = buy is not None and not buy.is_at_open
         held_at_open = held_before or (buy is not None and buy.is_at_open)
-        if self._held[symbol] == 0:
-            return
         deal = self._protection[symbol].exit_in(
             candle, self._slippage.rate(symbol), held_at_open=held_at_open, bought_inside=bought_inside
         )

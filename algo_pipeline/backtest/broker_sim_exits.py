@@ -25,6 +25,11 @@ class ProtectionRules:
         distances = (options.stop_loss_bps, options.take_profit_bps, options.trailing_stop_bps)
         return cls(*(None if bps is None else rate_of_bps(bps) for bps in distances))
 
+    @property
+    def are_off(self) -> bool:
+        """Whether there is no protective exit at all."""
+        return self.stop_loss is None and self.take_profit is None and self.trailing_stop is None
+
 
 @dataclass(slots=True)
 class Protection:
@@ -66,7 +71,7 @@ class Protection:
         stop_level = self._stop_level()
         deal = None if stop_level is None else _stop(stop_level, candle, slippage, held_at_open=held_at_open)
         if deal is None and not bought_inside:
-            deal = self._stop_raised_by_the_high(stop_level, candle, slippage) or self._profit(candle, slippage)
+            deal = self._stop_raised_by_the_high(candle, slippage) or self._profit(candle, slippage)
         return deal
 
     def _stop_level(self) -> Decimal | None:
@@ -77,15 +82,12 @@ class Protection:
             levels += [] if trailing is None else [self.highest * (1 - trailing)]
         return max(levels, default=None)
 
-    def _stop_raised_by_the_high(self, standing: Decimal | None, candle: Candle, slippage: Decimal) -> Deal | None:
-        """First the high, which raises the trailing stop, then the low, which reaches it."""
-        trailing = self.rules.trailing_stop
-        if trailing is None or standing is None:
+    def _stop_raised_by_the_high(self, candle: Candle, slippage: Decimal) -> Deal | None:
+        """First the high, which raises the trailing stop, then the low, which reaches it but not the standing stop."""
+        if self.rules.trailing_stop is None:
             return None
-        raised = EXACT.multiply(candle.high, 1 - trailing)
-        if candle.low <= raised and raised > standing:
-            return Deal(slipped(raised, Side.SELL, slippage), raised)
-        return None
+        raised = EXACT.multiply(candle.high, 1 - self.rules.trailing_stop)
+        return Deal(slipped(raised, Side.SELL, slippage), raised) if candle.low <= raised else None
 
     def _profit(self, candle: Candle, slippage: Decimal) -> Deal | None:
         """A sell limit above the entry price."""

@@ -85,7 +85,7 @@ def random_options(rng: np.random.Generator, only: str | None = None) -> Executi
 
 def _with_wild_volume(rng: np.random.Generator, bars: pd.DataFrame, cash: float) -> pd.DataFrame:
     """Volumes around what the account could buy, from far above it to nothing at all."""
-    volume = cash / bars["close"] * 10.0 ** rng.uniform(-2.0, 2.0, len(bars))
+    volume = cash / bars["close"].to_numpy() * 10.0 ** rng.uniform(-2.0, 2.0, len(bars))
     volume[rng.random(len(bars)) < 0.1] = 0.0
     volume[rng.random(len(bars)) < 0.1] *= 1e-5
     return bars.assign(volume=volume)

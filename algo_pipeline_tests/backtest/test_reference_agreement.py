@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,6 +105,18 @@ def test_realistic_kernel_equals_the_decimal_reference_with_one_option_alone(opt
         assert_same_trips(result, reference)
 
     agree()
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(SEEDS)
+def test_realistic_kernel_equals_the_decimal_reference_where_resting_buys_compete_for_cash(seed: int) -> None:
+    market = random_account_market(seed, 3)
+    config = replace(market.config, position_fraction=1.0, max_position_fraction=1.0, cash_buffer_bps=None)
+    execution = replace(market.execution, limit_timeout_bars=5, latency_bars=0)
+    result = run_account_backtest(market.bars, market.probability, config, execution)
+    reference = reference_backtest(market.bars, market.probability, config, execution)
+    assert_agree(result, reference, config.initial_cash)
+    assert_same_trips(result, reference)
 
 
 @settings(max_examples=150, deadline=None)
