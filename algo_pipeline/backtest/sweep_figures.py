@@ -54,9 +54,9 @@ def field_texts(values: Sequence[object]) -> list[str]:
     """Values of one field with equally many decimals, where four are enough: ``0.50`` beside ``0.55``."""
     floats = [value for value in values if isinstance(value, float)]
     decimals = max((len(f"{value:.4f}".rstrip("0").partition(".")[2]) for value in floats), default=0)
-    if any(value and abs(value) < 1e-3 for value in floats):
-        return [field_text(value) for value in values]
-    return [f"{value:.{decimals}f}" if isinstance(value, float) else field_text(value) for value in values]
+    texts = [f"{value:.{decimals}f}" if isinstance(value, float) else field_text(value) for value in values]
+    tiny = any(0.0 < abs(value) < 1e-3 for value in floats)
+    return [field_text(value) for value in values] if tiny or len(set(texts)) < len(texts) else texts
 
 
 def combination_text(combination: Mapping[str, object]) -> str:
