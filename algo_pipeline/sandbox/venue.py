@@ -241,6 +241,8 @@ class Venue:
 
     def _resting_offers(self, order: VenueOrder, limit: Decimal, now_ns: int) -> Iterator[_Offer]:
         side = order.request.side
+        if now_ns <= order.watched_ns:
+            return
         for candle in self.market[order.request.symbol].between(order.watched_ns, now_ns):
             start_ns, end_ns = max(order.watched_ns, candle.opened_ns), min(now_ns, candle.closes_ns)
             opening = self._slipped(exact(candle.price_at(start_ns)), side)
