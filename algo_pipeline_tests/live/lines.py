@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.live.events import Entry, Event, Outcome
+from algo_pipeline.live.lines import FIRST_PREVIOUS, JournalLine, parse_line, render_line
 
 BTC, ETH = Symbol("BTC", "USD"), Symbol("ETH", "USD")
 START = pd.Timestamp("2024-01-01", tz="UTC")
@@ -137,6 +138,16 @@ def one_of_each() -> list[Entry]:
         halt(7),
         resume(7, adopt=True, ETH="1.5"),
     ]
+
+
+def lines_of(*entries: Entry, at: pd.Timestamp | None = None) -> list[JournalLine]:
+    """Lines as a journal would give them; written a minute after their bar's close unless said otherwise."""
+    lines: list[JournalLine] = []
+    for seq, entry in enumerate(entries, start=1):
+        previous, start = (lines[-1].sha256, lines[-1].end) if lines else (FIRST_PREVIOUS, 0)
+        written_at = at if at is not None else entry.timestamp + HOUR + pd.Timedelta(minutes=1)
+        lines.append(parse_line(render_line(entry, written_at, seq, previous), start))
+    return lines
 
 
 def _pairs(holdings: dict[str, str]) -> dict[str, Any]:

@@ -15,13 +15,12 @@ from algo_pipeline.common.storage import json_hash
 from algo_pipeline.common.types import Side
 from algo_pipeline.live.events import Entry, Outcome
 from algo_pipeline.live.journal import Journal
-from algo_pipeline.live.lines import FIRST_PREVIOUS, JournalLine, parse_line, render_line
+from algo_pipeline.live.lines import render_line
 from algo_pipeline.live.state import BarRecord, Intent, LiveState, StateStore, apply, fold
 from algo_pipeline_tests.live.disk import CrashingFiles, SimulatedCrash
 from algo_pipeline_tests.live.lines import (
     BTC,
     ETH,
-    HOUR,
     adjustment,
     decision,
     difference,
@@ -29,6 +28,7 @@ from algo_pipeline_tests.live.lines import (
     hour,
     intent,
     kill_switch,
+    lines_of,
     mark,
     missed,
     one_of_each,
@@ -39,16 +39,6 @@ from algo_pipeline_tests.live.lines import (
     skipped_stale,
     started,
 )
-
-
-def lines_of(*entries: Entry, at: pd.Timestamp | None = None) -> list[JournalLine]:
-    """Lines as a journal would give them; written a minute after their bar's close unless said otherwise."""
-    lines: list[JournalLine] = []
-    for seq, entry in enumerate(entries, start=1):
-        previous, start = (lines[-1].sha256, lines[-1].end) if lines else (FIRST_PREVIOUS, 0)
-        written_at = at if at is not None else entry.timestamp + HOUR + pd.Timedelta(minutes=1)
-        lines.append(parse_line(render_line(entry, written_at, seq, previous), start))
-    return lines
 
 
 def after(*entries: Entry, state: LiveState | None = None) -> LiveState:
