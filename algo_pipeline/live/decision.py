@@ -32,8 +32,8 @@ class SymbolView:
         Price it is marked at: the bar's close, or the last one known.
     held : Decimal
         Coin in the account.
-    has_bar : bool
-        Whether it has a bar that may be traded on; without, it HOLDs and only ``must_exit`` sells it.
+    why_no_bar : str or None
+        Why it has no bar that may be traded on; it then HOLDs and only ``must_exit`` sells it.
     probability : float
         P(label = 1); NaN is HOLD, and ``why_no_probability`` says why.
     bars_since_exit : int
@@ -51,7 +51,7 @@ class SymbolView:
     symbol: Symbol
     close: float
     held: Decimal
-    has_bar: bool = True
+    why_no_bar: str | None = None
     probability: float = math.nan
     why_no_probability: str | None = None
     bars_since_exit: int = NEVER_EXITED
@@ -61,6 +61,11 @@ class SymbolView:
     exiting: bool = False
     no_order: str | None = None
     no_entry: str | None = None
+
+    @property
+    def has_bar(self) -> bool:
+        """Whether it may be traded on this bar."""
+        return self.why_no_bar is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +223,8 @@ def _nothing(view: SymbolView, rules: BacktestConfig, must_exit: str | None) -> 
     if signal is Signal.LONG and is_flat(view.held, view.close, rules):
         forbidden = must_exit or _why_no_entry(view)
         return _decision(view, Action.NOTHING, 0.0, f"no entry: {forbidden}", forbidden)
-    why = view.no_order if not view.has_bar and view.no_order else None
-    verdicts = () if why is None else (why,)
-    return _decision(view, Action.NOTHING, 0.0, why or _signal_words(view), *verdicts)
+    verdicts = () if view.why_no_bar is None else (view.why_no_bar,)
+    return _decision(view, Action.NOTHING, 0.0, _signal_words(view), *verdicts)
 
 
 def _decision(view: SymbolView, action: Action, quantity: float, reason: str, *verdicts: str) -> Decision:
@@ -243,8 +247,8 @@ def _exit_words(view: SymbolView) -> str:
 
 
 def _signal_words(view: SymbolView) -> str:
-    if not view.has_bar:
-        return "no bar"
+    if view.why_no_bar is not None:
+        return view.why_no_bar
     if math.isnan(view.probability):
         return view.why_no_probability or "no probability"
     if _signal(view) is Signal.LONG:
