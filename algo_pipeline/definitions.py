@@ -4,20 +4,32 @@ from datetime import timedelta
 
 import dagster as dg
 
-from algo_pipeline.defs import automation, backtesting, dataset, feature_engineering, ingestion, promotion, training
+from algo_pipeline.defs import (
+    automation,
+    backtesting,
+    dataset,
+    feature_engineering,
+    ingestion,
+    live_automation,
+    promotion,
+    trading,
+    training,
+)
 from algo_pipeline.defs.io_managers import BarsIOManager, DocumentIOManager, EstimatorsIOManager, FrameIOManager
 from algo_pipeline.defs.progress import progress_logger
 from algo_pipeline.defs.resources import Pipeline
 
-_OWNER = "team:research"
+_RESEARCH_OWNER, _TRADING_OWNER = "team:research", "team:trading"
 _FRESH_DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=26))
+_FRESH_HOURLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(hours=2))
 _FRESH_WEEKLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_window=timedelta(days=8))
 
 
 def _with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
     """Owner and freshness of an asset, by its group."""
-    policy = _FRESH_DAILY if spec.group_name == "market_data" else _FRESH_WEEKLY
-    return spec.replace_attributes(owners=[_OWNER], freshness_policy=policy)
+    policy = {"market_data": _FRESH_DAILY, "live": _FRESH_HOURLY}.get(str(spec.group_name), _FRESH_WEEKLY)
+    owner = _TRADING_OWNER if spec.group_name == "live" else _RESEARCH_OWNER
+    return spec.replace_attributes(owners=[owner], freshness_policy=policy)
 
 
 def _resources() -> dict[str, object]:
@@ -35,7 +47,10 @@ def _resources() -> dict[str, object]:
 def build_definitions() -> dg.Definitions:
     """Everything that the web UI, the daemon and the commands run."""
     loaded = dg.load_definitions_from_modules(
-        [ingestion, feature_engineering, dataset, training, backtesting, promotion, automation],
+        [
+            *(ingestion, feature_engineering, dataset, training, backtesting, promotion, automation),
+            *(trading, live_automation),
+        ],
         resources=_resources(),
         loggers={"progress": progress_logger},
         executor=dg.in_process_executor,

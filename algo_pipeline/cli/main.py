@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from types import MappingProxyType
 
 import click
 
 from algo_pipeline.cli.errors import MISUSE, fail, foreseeable
+
+# Each lives in the module of its name, but for the two switches of a person.
+_MODULES = MappingProxyType(
+    {
+        "research": "research",
+        "sweep": "sweep",
+        "ui": "ui",
+        "sandbox": "sandbox",
+        "decide": "decide",
+        "replay": "replay",
+        "status": "status",
+        "halt": "controls",
+        "resume": "controls",
+        "doctor": "doctor",
+    }
+)
 
 
 class _Commands(click.Group):
     """Imports a command's module only when the command is used, so that --help answers at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["research", "sandbox", "sweep", "ui"]
+        return list(_MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name == "research":
-            from algo_pipeline.cli.research import research
-
-            return research
-        if cmd_name == "sandbox":
-            from algo_pipeline.cli.sandbox import sandbox
-
-            return sandbox
-        if cmd_name == "sweep":
-            from algo_pipeline.cli.sweep import sweep
-
-            return sweep
-        if cmd_name == "ui":
-            from algo_pipeline.cli.ui import ui
-
-            return ui
-        return None
+        if cmd_name not in _MODULES:
+            return None
+        command: click.Command = getattr(import_module(f"algo_pipeline.cli.{_MODULES[cmd_name]}"), cmd_name)
+        return command
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

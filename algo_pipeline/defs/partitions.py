@@ -1,4 +1,4 @@
-"""Partitions: research assets by symbol, from a set that settings and commands fill."""
+"""Partitions: research assets by symbol, from a set that settings and commands fill; live assets by hour."""
 
 import dagster as dg
 
@@ -6,6 +6,9 @@ from algo_pipeline.common.types import Symbol
 
 SYMBOLS = dg.DynamicPartitionsDefinition(name="symbols")
 """Keys are slugs (``BTC-USD``)."""
+
+HOURS = dg.HourlyPartitionsDefinition(start_date="2023-12-01-00:00", timezone="UTC")
+"""Keys are the open times of the bars decided on (``2026-01-31-13:00``)."""
 
 
 def add_symbols(instance: dg.DagsterInstance, symbols: tuple[Symbol, ...]) -> None:

@@ -16,12 +16,13 @@ from algo_pipeline.common.logger import configure_logging
 from algo_pipeline.common.time import last_closed_open, to_utc, utc_now
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.partitions import partition_symbol
+from algo_pipeline.defs.sources import source_options
 from algo_pipeline.defs.stage import SHELL_TAG
 from algo_pipeline.interfaces.market_data import MarketDataSource
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.ledger import PromotionLedger
 from algo_pipeline.registry.mlflow_registry import MlflowRegistry
-from algo_pipeline.sources.catalog import SourceOptions, make_price_check, make_source
+from algo_pipeline.sources.catalog import make_price_check, make_source
 from algo_pipeline.sources.store import BarStore
 
 if TYPE_CHECKING:
@@ -84,27 +85,11 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def market_data(self) -> MarketDataSource:
         """The configured source of bars."""
-        return make_source(self.settings().data_source, self._source_options())
+        return make_source(self.settings().data_source, source_options(self.settings()))
 
     def price_check(self) -> "CoinGeckoPrices":
         """The second opinion on closes."""
-        return make_price_check(self._source_options())
-
-    def _source_options(self) -> SourceOptions:
-        settings = self.settings()
-        key, secret = settings.alpaca_api_key, settings.alpaca_secret_key
-        return SourceOptions(
-            path=settings.data_path,
-            binance_url=settings.binance_url,
-            alpaca_data_url=settings.alpaca_data_url,
-            coingecko_url=settings.coingecko_url,
-            alpaca_api_key=key.get_secret_value() if key else None,
-            alpaca_secret_key=secret.get_secret_value() if secret else None,
-            seed=settings.simulated_seed,
-            signal_strength=settings.simulated_signal_strength,
-            simulated_from=self.history_start(),
-            simulated_until=self.history_start() + pd.DateOffset(years=settings.simulated_years),
-        )
+        return make_price_check(source_options(self.settings()))
 
     def bar_store(self) -> BarStore:
         """Where bars are kept."""

@@ -1,0 +1,99 @@
+"""When live trading runs and who hears of its failures: the hourly schedule and two sensors."""
+
+import dagster as dg
+import pandas as pd
+
+from algo_pipeline.broker.alpaca import AlpacaBroker
+from algo_pipeline.broker.auth import can_trade, require_paper
+from algo_pipeline.common.config import Settings, load_settings
+from algo_pipeline.common.errors import AlgoPipelineError
+from algo_pipeline.common.time import last_closed_open, to_utc, utc_now
+from algo_pipeline.defs.live_session import make_alerter
+from algo_pipeline.defs.partitions import HOURS
+from algo_pipeline.defs.trading import LIVE_TAG, hourly_job, partition_key
+from algo_pipeline.live.alerts import Alert, Severity
+from algo_pipeline.live.journal import Journal
+from algo_pipeline.live.monitoring import overdue_hours
+from algo_pipeline.live.state import StateStore
+from algo_pipeline.sources.catalog import make_source
+
+_NOT_CONFIGURED = (
+    "No paper account is configured: set ALGO_TRADER_ALPACA_API_KEY and ALGO_TRADER_ALPACA_SECRET_KEY, or "
+    "ALGO_TRADER_ALPACA_TRADING_URL to a sandbox (algo-pipeline sandbox)."
+)
+
+
+@dg.schedule(
+    job=hourly_job,
+    cron_schedule="1 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every hour at :01 UTC: decide on the bar that has just closed and place the paper orders that follow. "
+    "Trades only where the keys of a paper account, or a sandbox, are configured; says which.",
+)
+def hourly_decision(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """One run for all symbols, partitioned by the bar's hour."""
+    try:
+        settings = load_settings()
+        if not can_trade(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key):
+            return dg.SkipReason(_NOT_CONFIGURED)
+        access = require_paper(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key)
+        at = to_utc(pd.Timestamp(context.scheduled_execution_time))
+        if access.is_loopback:  # a sandbox has a clock of its own
+            at = AlpacaBroker(access, make_source(settings.data_source)).now()
+    except AlgoPipelineError as error:
+        return dg.SkipReason(f"Nothing can be decided: {error}")
+    key = partition_key(last_closed_open(at))
+    if not HOURS.has_partition_key(key):
+        return dg.SkipReason(f"The sandbox's clock stands at {at}, outside of the live partitions: use replay instead.")
+    venue = "a sandbox" if access.is_loopback else "Alpaca's paper account"
+    return dg.RunRequest(
+        partition_key=key, run_key=f"{key} {context.scheduled_execution_time:%Y-%m-%dT%H:%M}",
+        tags={**LIVE_TAG, "algo-pipeline/venue": venue},
+    )  # fmt: skip
+
+
+@dg.run_failure_sensor(
+    name="live_run_failures",
+    monitored_jobs=[hourly_job],
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Alerts when a run of the hourly decision has failed.",
+)
+def live_run_failures(context: dg.RunFailureSensorContext) -> None:
+    """Tell the person that an hour's run failed, and why."""
+    hour = context.partition_key or "an hour"
+    _raise(Severity.CRITICAL, "run_failed", f"The run of {hour} failed", context.failure_event.message or "see the run")
+
+
+@dg.sensor(
+    name="missed_hours",
+    minimum_interval_seconds=120,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Alerts when hours pass without a decision, for example because the daemon was down.",
+)
+def missed_hours(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Compare the journal's newest bar with the clock."""
+    try:
+        settings = load_settings()
+        return dg.SkipReason(_overdue_alert(settings))
+    except AlgoPipelineError as error:
+        return dg.SkipReason(f"The journal can't be judged: {error}")
+
+
+def _overdue_alert(settings: Settings) -> str:
+    """Alert if hours are overdue; in any case say what was found."""
+    folder = settings.artifacts_dir / "live"
+    state = StateStore(folder).load(Journal(folder))
+    overdue = overdue_hours(state, utc_now())
+    if overdue is None:
+        return "No hour is overdue."
+    first, last, hours = overdue
+    severity = Severity.CRITICAL if hours > 1 and any(state.holdings.values()) else Severity.WARNING
+    text = f"No decision from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC. Is the Dagster daemon running?"
+    _raise(severity, "hours_overdue", f"{hours} hours without a decision", text)
+    return text
+
+
+def _raise(severity: Severity, code: str, title: str, text: str) -> None:
+    make_alerter(load_settings()).raise_alert(Alert(severity, code, title, text, utc_now()))

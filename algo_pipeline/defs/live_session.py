@@ -1,0 +1,218 @@
+"""The live account put together from the settings: broker, champions, bars, journal, alerts; one run at a time."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from algo_pipeline.broker.alpaca import AlpacaBroker
+from algo_pipeline.broker.auth import PaperAccess, require_paper
+from algo_pipeline.common.config import Settings
+from algo_pipeline.common.errors import BusyError
+from algo_pipeline.common.locks import file_lock
+from algo_pipeline.common.logger import SecretMasker
+from algo_pipeline.common.time import last_closed_open, utc_now
+from algo_pipeline.common.types import Symbol
+from algo_pipeline.defs.price_check import SecondSource, second_source
+from algo_pipeline.defs.sources import source_options
+from algo_pipeline.interfaces.broker import BaseBroker
+from algo_pipeline.interfaces.market_data import MarketDataSource
+from algo_pipeline.live.alert_channels import alert_channels
+from algo_pipeline.live.alerts import Alert, Alerter, Severity
+from algo_pipeline.live.champion import Clock
+from algo_pipeline.live.journal import Journal
+from algo_pipeline.live.limits import LiveRules
+from algo_pipeline.live.report import HourReport
+from algo_pipeline.live.runner import run_hour
+from algo_pipeline.live.session import LiveAccount
+from algo_pipeline.live.state import LiveState, StateStore
+from algo_pipeline.registry.bundle import BundleStore
+from algo_pipeline.registry.champion import DeployedChampion
+from algo_pipeline.sources.catalog import make_source
+from algo_pipeline.sources.live_bars import LiveBars
+from algo_pipeline.sources.live_feed import LiveFeed
+from algo_pipeline.sources.store import BarStore
+
+LOCK_FILE = "runner.lock"
+LOCK_WAIT_S = 60.0
+_LOCK_BUSY = "lock_busy"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerClock:
+    """The broker's own clock, and this machine's way of waiting."""
+
+    broker: BaseBroker
+
+    def now(self) -> pd.Timestamp:
+        """Now, by the broker."""
+        return self.broker.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """Everything that an hour of live trading works with.
+
+    Parameters
+    ----------
+    settings : Settings
+        As loaded.
+    access : PaperAccess
+        Where orders go.
+    account : LiveAccount
+        Broker, journal, clock, alerts and rules.
+    champions : dict
+        The deployed models by symbol; a symbol without one HOLDs.
+    feed : LiveFeed
+        Bars and features.
+    price_check : SecondSource
+        A second opinion on prices.
+    """
+
+    settings: Settings
+    access: PaperAccess
+    account: LiveAccount
+    champions: dict[Symbol, DeployedChampion]
+    feed: LiveFeed
+    price_check: SecondSource
+
+    def due_bar(self) -> pd.Timestamp:
+        """Open time of the newest closed bar by the account's clock."""
+        return last_closed_open(self.account.clock.now())
+
+    def run_hour(self, bar: pd.Timestamp, *, dry_run: bool = False) -> HourReport:
+        """Decide and trade one closed bar; see :func:`~algo_pipeline.live.runner.run_hour`."""
+        return run_hour(
+            bar,
+            self.account,
+            champions=self.champions,
+            feed=self.feed,
+            price_check=self.price_check,
+            dry_run=dry_run,
+        )
+
+    def state(self) -> LiveState:
+        """What the journal says."""
+        return self.account.store.load(self.account.journal)
+
+
+@contextmanager
+def open_session(
+    settings: Settings, *, clock: Clock | None = None, lock_wait_s: float = LOCK_WAIT_S, read_only: bool = False
+) -> Iterator[LiveSession]:
+    """Check the account, take the lock and put the session together, in this order.
+
+    Parameters
+    ----------
+    settings : Settings
+        As loaded.
+    clock : Clock, optional
+        Whose time it is; the broker's if omitted.
+    lock_wait_s : float
+        How long to wait for another run.
+    read_only : bool
+        Take no lock: nothing will be journalled.
+
+    Raises
+    ------
+    PaperOnlyError, SettingsError
+        If orders could go anywhere but to a paper account or a sandbox, or keys are missing; before anything else.
+    BusyError
+        If another run keeps the lock; it is recorded in ``alerts.log``.
+    CorruptFileError
+        If a champion bundle is damaged.
+    """
+    access = require_paper(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key)
+    folder = settings.artifacts_dir / "live"
+    if read_only:
+        yield _session(settings, access, folder, clock)
+        return
+    with _runner_lock(settings, folder, lock_wait_s):
+        yield _session(settings, access, folder, clock)
+
+
+def make_alerter(settings: Settings, now: Callable[[], pd.Timestamp] = utc_now) -> Alerter:
+    """Alerts to the console, to ``alerts.log`` and to the configured channels."""
+    urls = settings.alert_urls.get_secret_value() if settings.alert_urls else None
+    folder = settings.artifacts_dir / "live"
+    return Alerter(folder, alert_channels(urls), now, SecretMasker(settings.secret_values()))
+
+
+def live_rules(settings: Settings, access: PaperAccess) -> LiveRules:
+    """The rules of the live account."""
+    return LiveRules(
+        trading=settings.live_config(),
+        max_decision_delay_s=settings.max_decision_delay,
+        max_orders_per_day=settings.max_orders_per_day,
+        price_band_bps=settings.price_band_bps,
+        price_check_bps=settings.price_check_bps,
+        is_loopback=access.is_loopback,
+    )
+
+
+@contextmanager
+def _runner_lock(settings: Settings, folder: Path, wait_s: float) -> Iterator[None]:
+    lock = file_lock(folder / LOCK_FILE, "Another run of the live account", wait_s)
+    try:
+        lock.__enter__()
+    except BusyError as error:
+        alert = Alert(Severity.WARNING, _LOCK_BUSY, "Another run of the live account is active", str(error), utc_now())
+        make_alerter(settings).raise_alert(alert)
+        raise
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def _session(settings: Settings, access: PaperAccess, folder: Path, clock: Clock | None) -> LiveSession:
+    symbols = settings.parsed_symbols()
+    champions = _champions(settings, symbols)
+    sources = {symbol: _source(settings, champions.get(symbol)) for symbol in symbols}
+    broker = AlpacaBroker(access, next(iter(sources.values())))
+    clock = clock or BrokerClock(broker)
+    account = LiveAccount(
+        symbols=symbols,
+        broker=broker,
+        journal=Journal(folder),
+        store=StateStore(folder),
+        clock=clock,
+        alerter=make_alerter(settings, clock.now),
+        rules=live_rules(settings, access),
+    )
+    feed = _feed(settings, champions, sources)
+    return LiveSession(settings, access, account, champions, feed, second_source(settings.coingecko_url, clock.now))
+
+
+def _champions(settings: Settings, symbols: tuple[Symbol, ...]) -> dict[Symbol, DeployedChampion]:
+    store = BundleStore(settings.artifacts_dir)
+    bundles = {symbol: store.load(symbol) for symbol in symbols}
+    return {symbol: DeployedChampion(bundle) for symbol, bundle in bundles.items() if bundle is not None}
+
+
+def _source(settings: Settings, champion: DeployedChampion | None) -> MarketDataSource:
+    """Where the symbol's live bars come from: the bundle's training source unless the settings say otherwise."""
+    name = settings.live_bars_source or (champion.source if champion else settings.data_source)
+    return make_source(name, source_options(settings))
+
+
+def _feed(
+    settings: Settings, champions: dict[Symbol, DeployedChampion], sources: dict[Symbol, MarketDataSource]
+) -> LiveFeed:
+    store = BarStore(settings.bars_dir())
+    start = settings.history_start_at()
+    histories = {
+        symbol: LiveBars(source, symbol, champions[symbol].history_start if symbol in champions else start, store)
+        for symbol, source in sources.items()
+    }
+    exact = {
+        symbol: symbol in champions and champions[symbol].source == source.name for symbol, source in sources.items()
+    }
+    return LiveFeed(histories, exact)
