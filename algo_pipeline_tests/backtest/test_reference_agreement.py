@@ -19,6 +19,23 @@ from algo_pipeline_tests.backtest.account_markets import (
 
 SEEDS = st.integers(0, 2**32 - 1)
 
+# Rules and options that make rare meetings common.
+ALL_IN = {"position_fraction": 1.0, "max_position_fraction": 1.0}
+SQUEEZES = {
+    "resting_buys_compete_for_cash": (
+        {**ALL_IN, "cash_buffer_bps": None},
+        {"limit_timeout_bars": 5, "latency_bars": 0},
+    ),
+    "partly_filled_buys_set_cash_aside": (
+        {**ALL_IN, "cash_buffer_bps": 0.0, "min_notional": 0.0, "max_drawdown": 1.0},
+        {"limit_timeout_bars": 5, "latency_bars": 0, "max_volume_share": 0.1, "stop_loss_bps": 50.0},
+    ),
+    "the_kill_switch_meets_resting_exits": (
+        {**ALL_IN, "max_drawdown": 0.02},
+        {"limit_timeout_bars": 5, "stop_loss_bps": None, "take_profit_bps": None, "trailing_stop_bps": None},
+    ),
+}
+
 
 def assert_near(found: Iterable[float], exact: Iterable[object], what: str, *, rtol: float, atol: float = 0.0) -> None:
     found, expected = np.asarray(found, float), np.array([float(value) for value in exact])
@@ -107,16 +124,19 @@ def test_realistic_kernel_equals_the_decimal_reference_with_one_option_alone(opt
     agree()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
-@given(SEEDS)
-def test_realistic_kernel_equals_the_decimal_reference_where_resting_buys_compete_for_cash(seed: int) -> None:
-    market = random_account_market(seed, 3)
-    config = replace(market.config, position_fraction=1.0, max_position_fraction=1.0, cash_buffer_bps=None)
-    execution = replace(market.execution, limit_timeout_bars=5, latency_bars=0)
-    result = run_account_backtest(market.bars, market.probability, config, execution)
-    reference = reference_backtest(market.bars, market.probability, config, execution)
-    assert_agree(result, reference, config.initial_cash)
-    assert_same_trips(result, reference)
+@pytest.mark.parametrize(("rules", "options"), SQUEEZES.values(), ids=SQUEEZES)
+def test_realistic_kernel_equals_the_decimal_reference_where(rules: dict, options: dict) -> None:
+    @settings(max_examples=150, deadline=None, derandomize=True, database=None)
+    @given(SEEDS)
+    def agree(seed: int) -> None:
+        market = random_account_market(seed, 3)
+        config, execution = replace(market.config, **rules), replace(market.execution, **options)
+        result = run_account_backtest(market.bars, market.probability, config, execution)
+        reference = reference_backtest(market.bars, market.probability, config, execution)
+        assert_agree(result, reference, config.initial_cash)
+        assert_same_trips(result, reference)
+
+    agree()
 
 
 @settings(max_examples=150, deadline=None)
