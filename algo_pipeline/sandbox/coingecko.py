@@ -43,11 +43,10 @@ def get_ohlc(sandbox: Sandbox, request: WireRequest, fault: Fault | None = None)
             raise _BadQuery(_BAD_REQUEST, "Invalid days parameter")
     except _BadQuery as error:
         return _refused(error)
-    candles = spoiled(sandbox.market[symbol].seen(now_ns, now_ns - days * _DAY_NS, now_ns), fault, now_ns)
-    if days <= _HALF_HOURLY_DAYS:
-        rows = [row for candle in candles for row in _half_hours(candle, now_ns)]
-    else:
-        rows = _grouped(candles, 4 * BAR_NS if days <= _FOUR_HOURLY_DAYS else 4 * _DAY_NS, now_ns)
+    span_ns = _candle_span(days)
+    first_ns = (now_ns - days * _DAY_NS) // span_ns * span_ns
+    candles = spoiled(sandbox.market[symbol].seen(now_ns, first_ns // BAR_NS * BAR_NS, now_ns), fault, now_ns)
+    rows = _halved(candles, first_ns, now_ns) if span_ns < BAR_NS else _grouped(candles, span_ns, now_ns)
     return json_reply([[milliseconds(row.opened_ns), row.open, row.high, row.low, row.close] for row in rows])
 
 
@@ -114,11 +113,20 @@ def _path(series: BarSeries, now_ns: int) -> list[tuple[int, float]]:
     return [(at_ns, price) for at_ns in times if (price := series.price_at(at_ns)) is not None]
 
 
-def _half_hours(candle: Candle, now_ns: int) -> list[Candle]:
-    """The halves of a bar that are over, by the path of its price, stamped with their close."""
-    middle_ns = candle.opened_ns + _HALF_HOUR_NS
-    halves = ((candle.opened_ns, middle_ns), (middle_ns, candle.closes_ns))
-    return [_half(candle, start_ns, end_ns) for start_ns, end_ns in halves if end_ns <= now_ns]
+def _candle_span(days: int) -> int:
+    if days <= _HALF_HOURLY_DAYS:
+        return _HALF_HOUR_NS
+    return 4 * BAR_NS if days <= _FOUR_HOURLY_DAYS else 4 * _DAY_NS
+
+
+def _halved(candles: list[Candle], first_ns: int, now_ns: int) -> list[Candle]:
+    """Halves of bars after a time that are over, by the path of the price, stamped with their close."""
+    halves = [_half(candle, at_ns, at_ns + _HALF_HOUR_NS) for candle in candles for at_ns in _half_hours(candle)]
+    return [half for half in halves if first_ns < half.opened_ns <= now_ns]
+
+
+def _half_hours(candle: Candle) -> tuple[int, int]:
+    return candle.opened_ns, candle.opened_ns + _HALF_HOUR_NS
 
 
 def _half(candle: Candle, start_ns: int, end_ns: int) -> Candle:
