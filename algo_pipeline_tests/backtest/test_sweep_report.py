@@ -135,6 +135,12 @@ class TestPage:
         assert "nan" not in shown(text).lower()
         assert data_of(text)["fields"]
 
+    def test_where_one_trial_competes_there_is_no_luck_to_draw(self) -> None:
+        text = render_sweep_html(sample_report("fee_bps=0,10,25"))
+        assert Page(text).attributes("data-chart") == ["map"]
+        assert "The only combination" in shown(text)
+        assert "Under other conditions" in shown(text)
+
     def test_ten_thousand_combinations_stay_below_two_megabytes(self) -> None:
         report = sample_report("enter_threshold=0.5:0.7:100", "exit_threshold=0.3:0.5:100", n_bars=600)
         text = render_sweep_html(report)
