@@ -1,52 +1,53 @@
-"""Feature speed: ours beside plain pandas and the usual libraries, on the same bars, in one process, side by side.
-
-Run ``python -m benchmarks.features``. Prints one table; the ratio is to ours at the same size. Peers that are not
-installed are left out. ``ta`` computes a set of its own, of the size the table states.
-"""
+"""Features: our 37 beside plain pandas' same 37, and a set of like size of the package ``ta``."""
 
 from __future__ import annotations
 
-import importlib.util
-import statistics
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from algo_pipeline.data.features import build_features
+from benchmarks.harness import Row, Tool, race, table, timed, unchanged
+from benchmarks.session import Session, installed
 
-SIZES = (37_660, 1_000_000)
-ROUNDS = 7
-MAX_SECONDS_PER_TOOL = 60.0
-
-Tool = Callable[[pd.DataFrame], pd.DataFrame]
+Way = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def main() -> None:
-    """Print the table."""
-    print(f"{'tool':<28}{'bars':>10}{'columns':>9}{'median ms':>12}{'ratio':>8}")
-    for size in SIZES:
-        bars = simulated_bars(size)
-        tools = dict(_tools())
-        columns = {name: _columns_made(tool, bars) for name, tool in tools.items()}
-        medians = _medians(tools, bars)
-        for name, median in medians.items():
-            ratio = median / medians["algo_pipeline"]
-            print(f"{name:<28}{size:>10,}{columns[name]:>9}{median * 1e3:>12.1f}{ratio:>8.1f}", flush=True)
+def report(session: Session) -> str:
+    """The table."""
+    return table("Features", rows(session))
 
 
-def simulated_bars(n: int) -> pd.DataFrame:
-    """A random walk of valid hourly bars."""
-    rng = np.random.default_rng(1)
-    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.005, n)))
-    open_ = np.concatenate([[100.0], close[:-1]])
-    high = np.maximum(open_, close) * np.exp(np.abs(rng.normal(0.0, 0.002, n)))
-    low = np.minimum(open_, close) * np.exp(-np.abs(rng.normal(0.0, 0.002, n)))
-    index = pd.date_range("1900-01-01", periods=n, freq="h", tz="UTC", name="timestamp", unit="ns")
-    columns = {"open": open_, "high": high, "low": low, "close": close, "volume": rng.lognormal(3.0, 1.0, n)}
-    return pd.DataFrame(columns, index=index)
+def rows(session: Session) -> list[Row]:
+    """A line per tool and size."""
+    bars = session.source.market(5_000, 0).bars
+    tools = [
+        Tool(f"{name}: {way(bars).shape[1]} columns", timed(partial(_work, way), unchanged)) for name, way in ways()
+    ]
+    return [
+        row
+        for n_bars in session.sizes
+        for row in race(tools, n_bars, partial(session.source.bootstrap, n_bars), session.effort)
+    ]
+
+
+def ways() -> Iterator[tuple[str, Way]]:
+    """Name and function of every way to features that is installed."""
+    yield "algo_pipeline", build_features
+    yield "plain pandas", plain_pandas
+    if installed("ta"):
+        yield "ta, its vectorized set", ta_features
+
+
+def ta_features(bars: pd.DataFrame) -> pd.DataFrame:
+    """What ``ta`` adds to the bars."""
+    import ta
+
+    made: pd.DataFrame = ta.add_all_ta_features(bars.copy(), "open", "high", "low", "close", "volume", vectorized=True)
+    return made.drop(columns=bars.columns)
 
 
 def plain_pandas(bars: pd.DataFrame) -> pd.DataFrame:
@@ -118,36 +119,5 @@ def _calendar(index: pd.DatetimeIndex) -> dict[str, pd.Series]:
     return {name: pd.Series(wave, index) for name, wave in (waves | {"weekday_cos": np.cos(days)}).items()}
 
 
-def _tools() -> Iterator[tuple[str, Tool]]:
-    yield "algo_pipeline", build_features
-    yield "plain pandas", plain_pandas
-    if importlib.util.find_spec("ta"):
-        yield "ta, vectorized set", _ta_features
-
-
-def _ta_features(bars: pd.DataFrame) -> pd.DataFrame:
-    import ta  # type: ignore[import-not-found]
-
-    made: pd.DataFrame = ta.add_all_ta_features(bars.copy(), "open", "high", "low", "close", "volume", vectorized=True)
-    return made.drop(columns=bars.columns)
-
-
-def _columns_made(tool: Tool, bars: pd.DataFrame) -> int:
-    """Columns of a first, unmeasured call on a part of the bars, which also compiles what there is to compile."""
-    return tool(bars.iloc[:5_000]).shape[1]
-
-
-def _medians(tools: dict[str, Tool], bars: pd.DataFrame) -> dict[str, float]:
-    """Median seconds per tool; the tools take turns, so that a slow moment of the machine hits all of them."""
-    seconds: dict[str, list[float]] = {name: [] for name in tools}
-    for _ in range(ROUNDS):
-        for name, tool in tools.items():
-            if sum(seconds[name]) < MAX_SECONDS_PER_TOOL:
-                start = time.perf_counter()
-                tool(bars)
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in seconds.items()}
-
-
-if __name__ == "__main__":
-    main()
+def _work(way: Way, bars: pd.DataFrame) -> None:
+    way(bars)
