@@ -169,7 +169,7 @@ def _protective_price(state: SymbolState, bar: VenueBar, orders: OrderRules) -> 
     if state.inside:  # the bar's high may have come before the fill
         return 0.0, 0.0
     lifted = bar.high * orders.trailing_factor
-    if bar.low <= lifted and lifted > stop:
+    if bar.low <= lifted:
         return sell_price(lifted, bar.slippage), lifted
     profit = entry * orders.take_profit_factor
     at_open = sell_price(bar.open, bar.slippage)

@@ -356,6 +356,24 @@ def test_rounding_leaves_no_ghost_of_a_holding() -> None:
     assert result.curve["quantity"].iloc[-1] == 0.0
 
 
+def test_what_a_capped_sell_leaves_is_a_whole_number_of_steps() -> None:
+    """0.3 in parts of 0.1 and 0.2 less 0.1 is 0.2, and not 0.20000000000000004."""
+    bars = candles(flat(1000.0), *[flat(900.0, volume) for volume in (1.0, 2.0, 0.0, 1.0, 1000.0)])
+    coarse = replace(FREE, position_fraction=0.45, quantity_step=0.1)
+    result = run(bars, [LONG, HOLD, HOLD, FLAT, HOLD, HOLD], PATIENT, coarse)
+    assert result.curve["quantity"].tolist() == [0.0, 0.1, 0.1 + 0.2, 0.1 + 0.2, 0.2, 0.0]
+
+
+def test_rounding_of_the_fee_in_coin_leaves_no_ghost_of_a_holding() -> None:
+    """100 less 0.23 % is 99.77; in doubles, a little more than the cap of 99.77."""
+    in_coin = replace(FREE, fee_bps=23.0, fee_in_base=True)
+    bars = candles(flat(5.0), flat(5.0), flat(5.0, 997.75), flat(5.0))
+    result = run(bars, [LONG, FLAT, HOLD, HOLD], CAPPED, in_coin)
+    assert result.curve["quantity"].iloc[1] > 99.77
+    assert fills_of(result) == [(1, "buy", 100.0, 5.0), (2, "sell", 99.77, 5.0)]
+    assert len(result.trades) == 1
+
+
 # --- slippage by volatility --------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,18 @@ def test_a_stop_watches_the_bar_of_the_entry_too() -> None:
     assert result.metrics["exposure"] == 0
 
 
+def test_a_stop_closer_than_the_slippage_sells_an_entry_at_the_very_open_it_was_bought_at() -> None:
+    close_by = ExecutionOptions(stop_loss_bps=50.0)  # 101 · 0.995 = 100.495
+    result = run(candles(flat(100.0), (100.0, 103.0, 99.0, 102.0)), [LONG, HOLD], close_by, SLIPPING)
+    assert fills_of(result) == [(1, "buy", 5.0, 101.0), (1, "sell", 5.0, 99.0)]
+
+
+def test_after_a_limit_entry_inside_the_bar_its_open_sells_nothing() -> None:
+    close_by = ExecutionOptions(stop_loss_bps=20.0, limit_timeout_bars=1)  # 100 · 0.998 = 99.8, above the open of 99.5
+    result = run(candles(flat(100.0), (99.5, 100.0, 99.4, 99.9)), [LONG, HOLD], close_by, SLIPPING)
+    assert fills_of(result) == [(1, "buy", 5.0, 100.0), (1, "sell", 5.0, 98.802)]
+
+
 # --- take-profit -------------------------------------------------------------------------------------------------
 
 
@@ -79,6 +91,11 @@ def test_a_stop_watches_the_bar_of_the_entry_too() -> None:
 )
 def test_a_take_profit_sells(candle: Candle, price: float | None) -> None:
     assert exits(PROFIT, candle) == ([] if price is None else [(2, "sell", 5.0, price)])
+
+
+def test_a_take_profit_is_not_filled_by_a_high_exactly_at_its_limit() -> None:
+    quarter = ExecutionOptions(take_profit_bps=2500.0)  # 125, without rounding
+    assert exits(quarter, (105.0, 125.0, 104.0, 108.0), (105.0, 125.01, 104.0, 108.0)) == [(3, "sell", 5.0, 125.0)]
 
 
 def test_a_take_profit_at_its_limit_costs_no_slippage() -> None:
@@ -171,6 +188,21 @@ def test_levels_follow_the_average_price_of_a_position_bought_in_parts() -> None
     # (3 · 100 + 2 · 95.5) / 5 = 98.2 and 98.2 · 0.95 = 93.29: bar 2 fills the rest and leaves it there.
     result = run(candles(*rows), [LONG, HOLD, HOLD, HOLD, HOLD], patient)
     assert fills_of(result)[1:] == [(2, "buy", 2.0, 95.5), (3, "sell", 5.0, 93.29)]
+
+
+PARTS = ExecutionOptions(trailing_stop_bps=1000.0, limit_timeout_bars=3, max_volume_share=0.1)
+
+
+def test_an_addition_below_the_highest_price_leaves_the_trailing_stop_where_it_is() -> None:
+    rows = ((99.0, 108.0, 98.0, 105.0, 30.0), (99.0, 99.5, 97.5, 98.0), (98.0, 98.0, 97.0, 97.5))
+    result = run(candles(flat(100.0), *rows), [LONG, HOLD, HOLD, HOLD], PARTS)
+    assert fills_of(result) == [(1, "buy", 3.0, 99.0), (2, "buy", 2.0, 99.0), (3, "sell", 5.0, 97.2)]
+
+
+def test_an_addition_above_the_highest_price_lifts_the_trailing_stop_at_once() -> None:
+    rows = ((95.0, 96.0, 95.0, 96.0, 30.0), (101.0, 102.0, 89.0, 95.0))
+    result = run(candles(flat(100.0), *rows), [LONG, HOLD, HOLD], PARTS)
+    assert fills_of(result) == [(1, "buy", 3.0, 95.0), (2, "buy", 2.0, 100.0), (2, "sell", 5.0, 90.0)]
 
 
 # --- what an exit does to orders, and the volume cap to it -------------------------------------------------------

@@ -125,6 +125,15 @@ def test_a_buffered_buy_leaves_the_cash_that_the_rest_of_another_buy_sets_aside(
     assert fills_of(result) == [(1, "buy", 2.0, 99.0, "A"), (2, "buy", 40.6, 10.0, "B")]
 
 
+def test_a_limit_buy_that_lacked_the_cash_does_not_wait_for_it() -> None:
+    rows = {"A": [flat(100.0), flat(99.0), flat(98.0), flat(101.0)], "B": [flat(10.0)] * 4}
+    probability = {"A": [LONG, FLAT, HOLD, HOLD], "B": [HOLD, LONG, HOLD, HOLD]}
+    config = replace(FREE, position_fraction=0.9, min_notional=200.0)
+    result = run_account(rows, probability, LIMIT, config)
+    # At bar 2 cash covers 10.90 of B, worth less than 200; at bar 3 the sale of A comes too late.
+    assert fills_of(result) == [(1, "buy", 9.0, 99.0, "A"), (3, "sell", 9.0, 101.0, "A")]
+
+
 def test_each_symbol_has_its_own_cap_and_levels() -> None:
     rows = {
         "A": [flat(100.0), flat(100.0, 10.0), (100.0, 100.0, 94.0, 96.0)],
