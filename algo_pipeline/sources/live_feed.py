@@ -37,7 +37,7 @@ class LiveFeed(BarFeed):
     def features(self, symbol: Symbol, bar: pd.Timestamp) -> Features:
         """The newest bar's features, shape (37,); no row where one of them is unknown."""
         history = self._histories[symbol]
-        row = latest_features(history.frame())
+        row = latest_features(history.frame()).to_numpy()[0]
         unknown = [name for name, value in zip(FEATURE_NAMES, row, strict=True) if np.isnan(value)]
         if history.n_bars < MAX_WARMUP_BARS:
             return Features(None, exact=False, reason=f"too little warm-up: {history.n_bars} of {MAX_WARMUP_BARS} bars")
