@@ -97,6 +97,17 @@ def mark_entries(
     return made
 
 
+def owed_kill_switch(session: Session, bar: pd.Timestamp) -> list[Entry]:
+    """The kill switch's line where the journalled mark trips it but the line was lost with its process.
+
+    A resume has set the drawdown to 0, so that the mark of the same bar does not latch it again.
+    """
+    state, limit = session.state, session.rules.trading.max_drawdown
+    if state.killed_at is not None or not kill_switch_trips(state.drawdown, float(limit)):
+        return []
+    return [entries.kill_switch(bar, state.equity, state.peak, state.drawdown, limit)]
+
+
 def _is_fresh(view: BarView | None, bar: pd.Timestamp) -> bool:
     return view is not None and view.last_at == bar
 

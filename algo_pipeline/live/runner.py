@@ -17,7 +17,8 @@ from algo_pipeline.live.champion import BarFeed, Champion, PriceCheck
 from algo_pipeline.live.deciding import Deciding
 from algo_pipeline.live.events import Entry, Event
 from algo_pipeline.live.limits import LiveRules
-from algo_pipeline.live.marking import Price, mark_entries, poll_bars, prices
+from algo_pipeline.live.marking import Price, mark_entries, owed_kill_switch, poll_bars, prices
+from algo_pipeline.live.monitoring import missed_span
 from algo_pipeline.live.reconciliation import Snapshot
 from algo_pipeline.live.reconciling import reconcile
 from algo_pipeline.live.report import HourReport
@@ -118,9 +119,11 @@ class _Hour:
 
     def _decided(self, snapshot: Snapshot) -> str | None:
         """Mark, decide and send; or why the bar is skipped."""
-        why_not = None if self._is_marked() else self._mark(snapshot)
+        why_not = self._mark(snapshot) if not self._is_marked() else None
         if why_not is not None:
             return why_not
+        self._session.ledger.write(*owed_kill_switch(self._session, self._bar))
+        tell_of_mark(self._session, snapshot, self._bar)
         prices_of_bar = self._prices if self._undecided() else {}
         deciding = Deciding(self._session, self._bar, snapshot, self._champions, self._feed, self._check)
         made = deciding.entries(prices_of_bar)
@@ -151,7 +154,6 @@ class _Hour:
             return f"no price is known of {', '.join(unpriced)}, which is held"
         closes = {symbol: price.close for symbol, price in found.items()}
         session.ledger.write(*self._missed(snapshot), *mark_entries(session, snapshot, closes, self._bar))
-        tell_of_mark(session, snapshot, self._bar)
         return None
 
     def _is_marked(self) -> bool:
@@ -182,7 +184,7 @@ class _Hour:
 
     def _missed(self, snapshot: Snapshot) -> list[Entry]:
         """The line of the hours since the last one accounted for, if there are any."""
-        span = _missed_span(self._session.state.last_bar, self._bar)
+        span = missed_span(self._session.state, self._bar)
         if span is None:
             return []
         first, last, self._missed_hours = span
@@ -211,13 +213,6 @@ class _Hour:
             stopped=state.stopped,
             dry_run=session.dry_run,
         )
-
-
-def _missed_span(last_bar: pd.Timestamp | None, bar: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp, int] | None:
-    """First, last and number of the bars between the last one accounted for and this one."""
-    if last_bar is None or bar - last_bar <= BAR:
-        return None
-    return last_bar + BAR, bar - BAR, int((bar - last_bar) / BAR) - 1
 
 
 def _require_closed(bar: pd.Timestamp, now: pd.Timestamp) -> None:

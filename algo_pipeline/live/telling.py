@@ -6,10 +6,10 @@ import pandas as pd
 
 from algo_pipeline.common.time import BAR
 from algo_pipeline.live.alerts import Severity
+from algo_pipeline.live.monitoring import severity_of_missed
 from algo_pipeline.live.reconciliation import Snapshot, flat_symbols
 from algo_pipeline.live.session import Session
 
-_HOURS_THAT_ESCALATE = 2
 _MISMATCH_BPS = 200.0
 
 
@@ -51,11 +51,10 @@ def tell_of_missed(session: Session, snapshot: Snapshot, first: pd.Timestamp, la
 
 def tell_of_stale_holding(session: Session, symbol: str, hours: int) -> None:
     """A symbol that is held and has had no bar for some hours."""
-    severity = Severity.CRITICAL if hours >= _HOURS_THAT_ESCALATE else Severity.WARNING
+    severity = severity_of_missed(hours, holding=True)
     session.alert(severity, "no_bar", f"{symbol}: no bar", f"It is held and has had no bar for {hours} h.")
 
 
 def _severity(session: Session, snapshot: Snapshot, hours: int) -> Severity:
     flat = flat_symbols(snapshot, session.symbols, session.state.closes, session.rules.trading)
-    is_holding = len(flat) < len(session.symbols)
-    return Severity.CRITICAL if is_holding and hours >= _HOURS_THAT_ESCALATE else Severity.WARNING
+    return severity_of_missed(hours, holding=len(flat) < len(session.symbols))

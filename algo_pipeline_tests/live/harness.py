@@ -6,7 +6,9 @@ touch the world outside: a write, a sync, a request. :class:`World` then runs th
 
 from __future__ import annotations
 
+import copy
 import math
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -99,8 +101,8 @@ class CrashingFiles(DiskFiles):
         self._points.around(f"truncate {path.name}", lambda: real.truncate(path, size))
 
     def replace(self, path: Path, data: bytes) -> None:
-        real = super()
-        self._points.around(f"replace {path.name}", lambda: real.replace(path, data))
+        # Written in place: the rename, which is the disk's own promise, makes some file systems wait for the disk.
+        self._points.around(f"replace {path.name}", lambda: path.write_bytes(data))
 
 
 @dataclass
@@ -385,6 +387,15 @@ class World:
     def symbols(self) -> tuple[Symbol, ...]:
         return tuple(self.bars)
 
+    def clone(self, folder: Path) -> World:
+        """A world that goes on from here on its own."""
+        if self.folder.exists():
+            shutil.copytree(self.folder, folder)
+        self.broker.points = None
+        twin = copy.deepcopy(self)
+        twin.folder = folder
+        return twin
+
     def account(self, points: CrashPoints | None = None, symbols: tuple[Symbol, ...] | None = None) -> LiveAccount:
         files = CrashingFiles(points if points is not None else CrashPoints())
         self.broker.points = points
@@ -483,13 +494,16 @@ def broken_promises(world: World) -> list[str]:
     return problems
 
 
-def lost_orders(world: World) -> list[str]:
-    """Intents that have ended, or should have, without the broker's order: nothing was abandoned or left open."""
+def lost_orders(world: World, *, may_abandon: bool = False) -> list[str]:
+    """Intents without the broker's order, or without its result; with ``may_abandon`` those given up are none."""
     ended = {line.order_id: line for line in world.lines if line.event is Event.RESULT}
     problems = []
     for line in world.lines_of(Event.INTENT):
         order, outcome = world.broker.orders.get(line.order_id), ended.get(line.order_id)
-        if order is None:
+        if order is None and may_abandon and outcome is not None:
+            if outcome.details["outcome"] != "abandoned_stale":
+                problems.append(f"{line.order_id} is {outcome.details['outcome']} and not at the broker")
+        elif order is None:
             problems.append(f"{line.order_id} never reached the broker")
         elif outcome is None:
             problems.append(f"{line.order_id} has no result")
