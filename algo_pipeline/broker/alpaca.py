@@ -6,9 +6,10 @@ or an answer that can't be read is *ambiguous*: the order may be live, and the c
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, TypeVar
@@ -33,7 +34,6 @@ from algo_pipeline.interfaces.market_data import MarketDataSource
 _CONNECT_S, _READ_S = 3.0, 10.0
 _READ_RETRY_WAITS_S = (0.5, 1.0)
 _PAGE_ORDERS = 500
-_MAX_DECIMALS = Decimal("1e-9")
 _MAX_CLOCK_SKEW = pd.Timedelta(seconds=30)
 _REQUESTS_KEPT_FREE = 10
 _LONGEST_PAUSE_S = 60.0
@@ -262,19 +262,21 @@ class AlpacaBroker(BaseBroker):
 
 
 def exact_float(quantity: Decimal) -> float:
-    """The double that JSON writes as this quantity, to at most nine decimals and never more.
+    """The double that JSON writes as this quantity; where none does, the nearest one below.
+
+    The venue itself said how much it holds, so that a sale of all of it is not cut to any number of decimals.
 
     Raises
     ------
     DataValidationError
-        If it isn't positive at nine decimals.
+        If it isn't positive.
     """
-    rounded = quantity.quantize(_MAX_DECIMALS, rounding=ROUND_FLOOR)
-    while Decimal(repr(float(rounded))) > rounded:
-        rounded -= _MAX_DECIMALS
-    if rounded <= 0:
+    value = float(quantity)
+    while Decimal(repr(value)) > quantity:
+        value = math.nextafter(value, 0.0)
+    if not value > 0.0:
         raise DataValidationError(f"An order needs a positive quantity; it was {quantity}.", "Drop the order.")
-    return float(rounded)
+    return value
 
 
 def _as_it_is(request: Any) -> Any:
