@@ -14,7 +14,7 @@ from algo_pipeline.sandbox.alpaca_assets import find_symbol
 from algo_pipeline.sandbox.alpaca_orders import order_document, read_order
 from algo_pipeline.sandbox.core import Sandbox
 from algo_pipeline.sandbox.faults import Fault, FaultKind
-from algo_pipeline.sandbox.orders import OrderRequest, OrderType, TimeInForce
+from algo_pipeline.sandbox.orders import OrderRequest, OrderType, Refusal, TimeInForce
 from algo_pipeline.sandbox.request_log import LoggedRequest
 from algo_pipeline.sandbox.state import fill_document, restore, snapshot, transfer_document
 from algo_pipeline.sandbox.wire import Reply, WireRequest, json_reply, read_decimal, read_time, time_text
@@ -31,6 +31,8 @@ def controlled(handler: Callable[[Sandbox, WireRequest], Any], sandbox: Sandbox,
         return json_reply(handler(sandbox, request))
     except AlgoPipelineError as error:
         return json_reply({"error": {"message": error.message, "remedy": error.remedy}}, _UNPROCESSABLE)
+    except Refusal as refusal:
+        return json_reply({"error": {"message": refusal.message, "remedy": _REMEDY}}, _UNPROCESSABLE)
 
 
 def get_state(sandbox: Sandbox, request: WireRequest) -> Any:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from algo_pipeline.common.errors import CorruptFileError
+from algo_pipeline.common.errors import AccountingError, CorruptFileError
 from algo_pipeline.common.storage import read_checked_json, write_checked_json
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.sandbox.clock import ClockState
@@ -50,18 +50,16 @@ def restore(venue: Venue, document: Any) -> None:
     Raises
     ------
     CorruptFileError
-        If it is something else, or holds symbols that this sandbox has no bars of.
-    AccountingError
-        If the account does not add up.
+        If it is something else, does not add up, or holds symbols that this sandbox has no bars of.
     """
     try:
         if document["version"] != _VERSION:
             raise ValueError(f"version {document['version']}")
         clock, ledger = _read_clock(document["clock"]), _read_ledger(document)
         n_accounts = int(document["n_accounts"])
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AccountingError) as error:
         raise CorruptFileError(
-            f"This is no snapshot of a sandbox: {type(error).__name__} {error}.", "Start without it."
+            f"This is no snapshot of a sandbox: {type(error).__name__} {error}", "Start without it."
         ) from error
     _require_known(venue, ledger)
     venue.clock.restore(clock)
