@@ -129,10 +129,7 @@ def _aligned_probability(times: pd.Index[pd.Timestamp], probability: pd.Series[f
     """Probabilities by bar as float64, NaN for bars that have none."""
     if not _are_same(probability.index, times):
         probability = _reindexed(times, probability)
-    if probability.dtype == np.float64:
-        values = _plain(probability.to_numpy())
-    else:
-        values = _plain(np.asarray(probability.to_numpy(dtype=np.float64, na_value=math.nan), np.float64))
+    values = _plain(_as_floats(probability))
     if not _all_probable(values):
         outside = ~(np.isnan(values) | ((values >= 0.0) & (values <= 1.0)))
         raise DataValidationError(
@@ -141,6 +138,12 @@ def _aligned_probability(times: pd.Index[pd.Timestamp], probability: pd.Series[f
             "Pass calibrated probabilities; NaN where there is none.",
         )
     return values
+
+
+def _as_floats(probability: pd.Series[float]) -> FloatArray:
+    if probability.dtype == np.float64:
+        return np.asarray(probability.array, np.float64)  # with a value for NaN, to_numpy would copy
+    return np.asarray(probability.to_numpy(dtype=np.float64, na_value=math.nan), np.float64)
 
 
 def _are_same(left: pd.Index[Any], right: pd.Index[Any]) -> bool:

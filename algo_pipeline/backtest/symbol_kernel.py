@@ -56,8 +56,8 @@ def run_symbol(
     n_fills = bars_held = t = 0
     while t < len(closes):
         if order != 0.0:
-            quantity = order if order < 0.0 else _bought(order, opens[t], cash, rules)
-            cash += _cash_received(quantity, opens[t], rules)
+            quantity = order if order < 0.0 else bought_quantity(order, opens[t], cash, rules)
+            cash += cash_received(quantity, opens[t], rules)
             if quantity != 0.0:
                 fill_bars[n_fills], fill_quantities[n_fills] = t, quantity
                 n_fills += 1
@@ -97,14 +97,14 @@ def _may_act(probability: float, held: float, close: float, killed: bool, rules:
 
 
 @compiled
-def _bought(ordered: float, open_price: float, cash: float, rules: KernelRules) -> float:
+def bought_quantity(ordered: float, open_price: float, cash: float, rules: KernelRules) -> float:
     """What cash covers of a buy."""
     price = buy_price(open_price, rules.slippage_rate)
     return fillable_quantity(ordered, cash, price, rules.fee_rate_in_cash, rules.steps_per_unit, rules.min_notional)
 
 
 @compiled
-def _cash_received(quantity: float, open_price: float, rules: KernelRules) -> float:
+def cash_received(quantity: float, open_price: float, rules: KernelRules) -> float:
     """Proceeds of a sale less its fee, or what a buy costs, negative."""
     if quantity < 0.0:
         notional = -quantity * sell_price(open_price, rules.slippage_rate)
