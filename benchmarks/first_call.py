@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -28,9 +29,10 @@ def report(session: Session) -> str:
 def rows(session: Session) -> list[Row]:
     """A line per tool with compiled code on disk, then without; the ratio is to ours in the same state."""
     effort = _QUICK if session.quick else _FULL
+    without = dataclasses.replace(effort, warm_up=False)
     with tempfile.TemporaryDirectory() as folder:
         warm = race([*_tools(session, "warm", Path(folder))], N_BARS, _nothing, effort)
-    return warm + race([*_tools(session, "cold", None)], N_BARS, _nothing, effort)
+    return warm + race([*_tools(session, "cold", None)], N_BARS, _nothing, without)
 
 
 def _tools(session: Session, state: str, cache: Path | None) -> Iterator[Tool[None]]:

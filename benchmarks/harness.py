@@ -59,6 +59,7 @@ class Effort:
     rounds: int
     least: int
     seconds: float
+    warm_up: bool = True
 
 
 FULL = Effort(rounds=21, least=5, seconds=10.0)
@@ -124,7 +125,7 @@ def race(
     """
     entered = [tool for tool in tools if size <= tool.largest]
     seconds: dict[str, list[float]] = {tool.name: [] for tool in entered}
-    for number in range(effort.rounds + 1):
+    for number in range(0 if effort.warm_up else 1, effort.rounds + 1):
         turn = [tool for tool in entered if _has_a_turn(seconds[tool.name], effort)]
         if not turn:
             break

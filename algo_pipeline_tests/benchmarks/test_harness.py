@@ -42,6 +42,10 @@ class TestRace:
         tool = recorder.tool("a", lambda number: {0: 99.0, 1: 3.0, 2: 1.0, 3: 2.0}[number])
         assert race([tool], 10, unchanged, PATIENT) == [Row("a", 10, 2.0, 3, 1.0)]
 
+    def test_without_a_warm_up_the_first_round_is_measured(self, recorder):
+        tool = recorder.tool("a", float)
+        assert race([tool], 10, unchanged, Effort(rounds=2, least=2, seconds=1e9, warm_up=False))[0].median == 1.5
+
     def test_ratios_are_of_medians_to_the_first_tool(self, recorder):
         rows = race([recorder.tool("a", 2.0), recorder.tool("b", 5.0)], 10, unchanged, PATIENT)
         assert [row.ratio for row in rows] == [1.0, 2.5]
