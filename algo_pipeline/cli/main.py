@@ -17,6 +17,7 @@ _MODULES = MappingProxyType(
         "sweep": "sweep",
         "ui": "ui",
         "sandbox": "sandbox",
+        "rehearse": "rehearse",
         "decide": "decide",
         "replay": "replay",
         "status": "status",
