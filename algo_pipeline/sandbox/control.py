@@ -121,9 +121,9 @@ def clear_requests(sandbox: Sandbox, request: WireRequest) -> Any:
 def change_account(sandbox: Sandbox, request: WireRequest) -> Any:
     """``POST /sandbox/account`` with an ``action``: what happens to an account besides its strategy's orders."""
     body = _body(request, None)
-    action = _ACTIONS.get(str(body.get("action")))
+    action = ACTIONS.get(str(body.get("action")))
     if action is None:
-        raise ConfigValueError(f"action must be one of {', '.join(_ACTIONS)}; it was {body.get('action')!r}.", _REMEDY)
+        raise ConfigValueError(f"action must be one of {', '.join(ACTIONS)}; it was {body.get('action')!r}.", _REMEDY)
     sandbox.venue.catch_up()
     order = action(sandbox, body)
     state = get_state(sandbox, request)
@@ -181,7 +181,7 @@ def _order(sandbox: Sandbox, body: Mapping[str, Any]) -> dict[str, Any]:
     return order_document(sandbox.venue.place(request))
 
 
-_ACTIONS: Mapping[str, Callable[[Sandbox, Mapping[str, Any]], dict[str, Any] | None]] = MappingProxyType(
+ACTIONS: Mapping[str, Callable[[Sandbox, Mapping[str, Any]], dict[str, Any] | None]] = MappingProxyType(
     {
         "deposit": _deposit,
         "withdraw": _withdraw,
@@ -192,6 +192,7 @@ _ACTIONS: Mapping[str, Callable[[Sandbox, Mapping[str, Any]], dict[str, Any] | N
         "order": _order,
     }
 )
+"""What ``POST /sandbox/account`` can do, by name."""
 
 
 def _time(sandbox: Sandbox) -> dict[str, Any]:
