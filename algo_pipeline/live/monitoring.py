@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.time import BAR, last_closed_open
+from algo_pipeline.common.types import FloatArray
 from algo_pipeline.live.alerts import Severity
 from algo_pipeline.live.events import Event
 from algo_pipeline.live.lines import JournalLine, utc
 from algo_pipeline.live.state_records import LiveState, amount
 
 HOURS_THAT_ESCALATE = 2
-FILL_COLUMNS = ("timestamp", "side", "quantity", "price", "notional", "symbol", "order_id")
+FILL_COLUMNS = ("timestamp", "side", "quantity", "price", "notional", "symbol", "order_id", "reference")
 
 
 class Span(NamedTuple):
@@ -36,15 +37,37 @@ class SessionFigures:
     equity : pd.Series
         Equity at close by the open time of the bar, from the marks.
     adjustments : pd.Series
-        Money that came or went without an order, by bar: to be taken out of the returns.
+        Money that came or went without an order, by the bar whose mark is the first to show it: to be taken out of the
+        returns. Where a person adopted what the account held, whatever that changed counts as such.
+    closes : pd.DataFrame
+        A row per mark, a column per symbol: the closes it was marked at, NaN where none was known.
     fills : pd.DataFrame
         A row per order that traded, in the order of their last results: ``FILL_COLUMNS``. ``timestamp`` is the open
-        time of the bar in which it filled; quantity in coin before fees, price the average, notional their product.
+        time of the bar in which it filled; quantity in coin before fees, price the average, notional their product,
+        reference the close that it was decided on.
     """
 
     equity: pd.Series[float]
     adjustments: pd.Series[float]
+    closes: pd.DataFrame
     fills: pd.DataFrame
+
+    @property
+    def growth(self) -> pd.Series[float]:
+        """The equity curve that trading alone would have made from the first mark on, had no money come or gone."""
+        equity = self.equity.to_numpy()
+        brought = self._brought()
+        ratios = (equity[1:] - brought[1:]) / equity[:-1]
+        return pd.Series(np.cumprod(np.concatenate([equity[:1], ratios])), index=self.equity.index)
+
+    def _brought(self) -> FloatArray:
+        """Money that came, by the mark that shows it."""
+        brought = np.zeros(len(self.equity))
+        places = self.equity.index.searchsorted(self.adjustments.index)
+        for place, delta in zip(places, self.adjustments, strict=True):
+            if place < len(brought):
+                brought[place] += delta
+        return brought
 
 
 def missed_span(state: LiveState, bar: pd.Timestamp) -> Span | None:
@@ -91,19 +114,43 @@ def severity_of_missed(hours: int, *, holding: bool) -> Severity:
 
 def session_figures(lines: Iterable[JournalLine]) -> SessionFigures:
     """The figures of a journal, or of a part of it."""
-    equity: dict[pd.Timestamp, float] = {}
-    adjustments: dict[pd.Timestamp, float] = {}
+    money = _Money()
+    closes: dict[pd.Timestamp, dict[str, float | None]] = {}
+    references: dict[str, float | None] = {}
     results: dict[str, JournalLine] = {}
     for line in lines:
+        money.read(line)
         if line.event is Event.MARK:
-            equity[line.timestamp] = float(line.details["equity"])
-        elif line.event is Event.ADJUSTMENT:
-            delta = float(amount(line.details["delta_usd"]))
-            adjustments[line.timestamp] = adjustments.get(line.timestamp, 0.0) + delta
+            closes[line.timestamp] = line.details["closes"]
+        elif line.event is Event.INTENT:
+            references[str(line.order_id)] = line.details["close"]
         elif line.event is Event.RESULT and line.order_id is not None:
             results.pop(line.order_id, None)
             results[line.order_id] = line  # a later result of an order tells all that it filled
-    return SessionFigures(_series(equity), _series(adjustments), _fills(results.values()))
+    fills = _fills(results.values(), references)
+    return SessionFigures(_series(money.equity), _series(money.adjustments), _frame(closes), fills)
+
+
+class _Money:
+    """Equity by bar, and what came or went, by the bar whose mark shows it."""
+
+    def __init__(self) -> None:
+        self.equity: dict[pd.Timestamp, float] = {}
+        self.adjustments: dict[pd.Timestamp, float] = {}
+        self._believed = 0.0
+
+    def read(self, line: JournalLine) -> None:
+        if line.event is Event.MARK:
+            self.equity[line.timestamp] = self._believed = float(line.details["equity"])
+        elif line.event is Event.ADJUSTMENT:
+            self._add(line.timestamp, float(amount(line.details["delta_usd"])))
+        elif line.event is Event.RESUME and line.details["adopt"] and self.equity:
+            self._add(line.timestamp, float(line.details["peak"]) - self._believed)
+
+    def _add(self, bar: pd.Timestamp, delta: float) -> None:
+        shown_by = bar + BAR if bar in self.equity else bar  # a bar is marked once
+        self.adjustments[shown_by] = self.adjustments.get(shown_by, 0.0) + delta
+        self._believed += delta
 
 
 def _series(by_bar: dict[pd.Timestamp, float]) -> pd.Series[float]:
@@ -111,10 +158,16 @@ def _series(by_bar: dict[pd.Timestamp, float]) -> pd.Series[float]:
     return pd.Series(list(by_bar.values()), index=index, dtype=np.float64).sort_index()
 
 
-def _fills(results: Iterable[JournalLine]) -> pd.DataFrame:
-    rows = [_fill(line) for line in results if amount(line.details["filled_quantity"]) > 0]
+def _frame(closes: dict[pd.Timestamp, dict[str, float | None]]) -> pd.DataFrame:
+    index = pd.DatetimeIndex(list(closes), dtype="datetime64[ns, UTC]", name="timestamp")
+    return pd.DataFrame(list(closes.values()), index=index, dtype=np.float64).sort_index()
+
+
+def _fills(results: Iterable[JournalLine], references: Mapping[str, float | None]) -> pd.DataFrame:
+    traded = [line for line in results if amount(line.details["filled_quantity"]) > 0]
+    rows = [(*_fill(line), references.get(str(line.order_id))) for line in traded]
     frame = pd.DataFrame(rows, columns=list(FILL_COLUMNS))
-    numbers = dict.fromkeys(("quantity", "price", "notional"), np.float64)
+    numbers = dict.fromkeys(("quantity", "price", "notional", "reference"), np.float64)
     return frame.astype({"timestamp": "datetime64[ns, UTC]", **numbers})
 
 

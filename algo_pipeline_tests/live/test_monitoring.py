@@ -15,7 +15,19 @@ from algo_pipeline.live.monitoring import (
     severity_of_missed,
 )
 from algo_pipeline.live.state import LiveState
-from algo_pipeline_tests.live.lines import BTC, ETH, HOUR, adjustment, hour, lines_of, mark, one_of_each, result
+from algo_pipeline_tests.live.lines import (
+    BTC,
+    ETH,
+    HOUR,
+    adjustment,
+    hour,
+    intent,
+    lines_of,
+    mark,
+    one_of_each,
+    result,
+    resume,
+)
 
 
 class TestMissed:
@@ -89,16 +101,40 @@ class TestSessionFigures:
         figures = session_figures(lines_of(adjustment(1, 50.0), adjustment(1, 25.0), adjustment(3, -10.0)))
         assert figures.adjustments.to_dict() == {hour(1): 75.0, hour(3): -10.0}
 
+    def test_growth_is_what_trading_alone_would_have_made(self) -> None:
+        # 1000 gains 10 %; 900 comes in before the second mark; 2000 then loses 5 %.
+        figures = session_figures(lines_of(mark(1, 1000.0), adjustment(2, 900.0), mark(2, 2000.0), mark(4, 1900.0)))
+        assert figures.growth.tolist() == pytest.approx([1000.0, 1100.0, 1045.0])
+        assert figures.growth.index.equals(figures.equity.index)
+
+    def test_money_that_comes_after_a_bar_was_marked_is_shown_by_the_next_mark(self) -> None:
+        figures = session_figures(lines_of(mark(1, 1000.0), adjustment(1, 500.0), mark(2, 1500.0)))
+        assert figures.adjustments.to_dict() == {hour(2): 500.0}
+        assert figures.growth.tolist() == [1000.0, 1000.0]
+
+    def test_money_from_before_the_first_mark_is_its_start(self) -> None:
+        figures = session_figures(lines_of(adjustment(1, 500.0), mark(1, 1500.0), mark(2, 1515.0)))
+        assert figures.growth.tolist() == pytest.approx([1500.0, 1515.0])
+
+    def test_what_a_person_adopts_is_no_return(self) -> None:
+        lines = lines_of(mark(1, 1000.0), resume(1, adopt=True, peak=400.0), mark(2, 410.0))
+        assert session_figures(lines).growth.tolist() == pytest.approx([1000.0, 1010.0])
+
+    def test_closes_are_those_of_the_marks(self) -> None:
+        figures = session_figures(lines_of(mark(1), mark(2)))
+        assert figures.closes.to_dict() == {"BTC/USD": {hour(1): 42000.5, hour(2): 42000.5}}
+
     def test_an_order_is_one_fill_with_all_that_it_traded(self) -> None:
         figures = session_figures(
             lines_of(
+                intent(1, "b", ETH, "sell", "3"),
                 result(1, "a", BTC, outcome="open", filled="0.2", price=100.0, filled_bar=2),
                 result(1, "b", ETH, "sell", filled="3", price=10.0, filled_bar=2),
                 result(1, "c", ETH, outcome="unfilled", filled="0", price=None),
                 result(2, "a", BTC, outcome="partial", filled="0.25", price=104.0, filled_bar=2),
             )
         )
-        assert figures.fills.to_dict("records") == [
+        assert figures.fills.replace({float("nan"): None}).to_dict("records") == [
             {
                 "timestamp": hour(2),
                 "side": "sell",
@@ -107,6 +143,7 @@ class TestSessionFigures:
                 "notional": 30.0,
                 "symbol": "ETH/USD",
                 "order_id": "b",
+                "reference": 42000.5,
             },
             {
                 "timestamp": hour(2),
@@ -116,6 +153,7 @@ class TestSessionFigures:
                 "notional": 26.0,
                 "symbol": "BTC/USD",
                 "order_id": "a",
+                "reference": None,
             },
         ]
 
@@ -129,4 +167,4 @@ class TestSessionFigures:
 
     def test_any_line_is_read(self) -> None:
         figures = session_figures(lines_of(*one_of_each()))
-        assert (len(figures.equity), len(figures.adjustments), len(figures.fills)) == (1, 1, 1)
+        assert (len(figures.equity), len(figures.adjustments), len(figures.fills)) == (1, 2, 1)
