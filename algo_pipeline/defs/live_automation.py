@@ -3,19 +3,17 @@
 import dagster as dg
 import pandas as pd
 
-from algo_pipeline.broker.alpaca import AlpacaBroker
 from algo_pipeline.broker.auth import can_trade, require_paper
 from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.time import last_closed_open, to_utc, utc_now
-from algo_pipeline.defs.live_session import make_alerter
+from algo_pipeline.defs.live_session import account_time, make_alerter
 from algo_pipeline.defs.partitions import HOURS
 from algo_pipeline.defs.trading import LIVE_TAG, hourly_job, partition_key
 from algo_pipeline.live.alerts import Alert, Severity
 from algo_pipeline.live.journal import Journal
-from algo_pipeline.live.monitoring import overdue_hours
+from algo_pipeline.live.monitoring import is_holding, overdue_hours, severity_of_missed
 from algo_pipeline.live.state import StateStore
-from algo_pipeline.sources.catalog import make_source
 
 _NOT_CONFIGURED = (
     "No paper account is configured: set ALGO_TRADER_ALPACA_API_KEY and ALGO_TRADER_ALPACA_SECRET_KEY, or "
@@ -38,9 +36,7 @@ def hourly_decision(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg
         if not can_trade(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key):
             return dg.SkipReason(_NOT_CONFIGURED)
         access = require_paper(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key)
-        at = to_utc(pd.Timestamp(context.scheduled_execution_time))
-        if access.is_loopback:  # a sandbox has a clock of its own
-            at = AlpacaBroker(access, make_source(settings.data_source)).now()
+        at = account_time(settings) if access.is_loopback else to_utc(pd.Timestamp(context.scheduled_execution_time))
     except AlgoPipelineError as error:
         return dg.SkipReason(f"Nothing can be decided: {error}")
     key = partition_key(last_closed_open(at))
@@ -85,13 +81,15 @@ def _overdue_alert(settings: Settings) -> str:
     """Alert if hours are overdue; in any case say what was found."""
     folder = settings.artifacts_dir / "live"
     state = StateStore(folder).load(Journal(folder))
-    overdue = overdue_hours(state, utc_now())
+    if state.last_bar is None:
+        return "Live trading has not started."
+    overdue = overdue_hours(state, account_time(settings), settings.max_decision_delay)
     if overdue is None:
         return "No hour is overdue."
     first, last, hours = overdue
-    severity = Severity.CRITICAL if hours > 1 and any(state.holdings.values()) else Severity.WARNING
-    text = f"No decision from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC. Is the Dagster daemon running?"
-    _raise(severity, "hours_overdue", f"{hours} hours without a decision", text)
+    severity = severity_of_missed(hours, holding=is_holding(state, settings.min_notional))
+    text = f"{hours} h from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC. Does the hourly schedule run?"
+    _raise(severity, "hours_overdue", "Hours without a decision", text)
     return text
 
 

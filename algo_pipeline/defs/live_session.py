@@ -14,6 +14,7 @@ from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import BusyError
 from algo_pipeline.common.locks import file_lock
 from algo_pipeline.common.logger import SecretMasker
+from algo_pipeline.common.paper import is_loopback
 from algo_pipeline.common.time import last_closed_open, utc_now
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.price_check import SecondSource, second_source
@@ -135,7 +136,38 @@ def open_session(
         yield _session(settings, access, folder, clock)
         return
     with _runner_lock(settings, folder, lock_wait_s):
-        yield _session(settings, access, folder, clock)
+        session = _session(settings, access, folder, clock)
+        yield session
+        _tell_of_other_sources(session)
+
+
+@contextmanager
+def open_account(settings: Settings, *, lock_wait_s: float = LOCK_WAIT_S) -> Iterator[LiveAccount]:
+    """The account alone, under the lock: for a person's switches, which no damaged bundle may stand in the way of.
+
+    Raises
+    ------
+    PaperOnlyError, SettingsError, BusyError
+        As :func:`open_session`.
+    """
+    access = require_paper(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key)
+    folder = settings.artifacts_dir / "live"
+    with _runner_lock(settings, folder, lock_wait_s):
+        yield _account(settings, access, folder, make_source(settings.data_source, source_options(settings)))
+
+
+def account_time(settings: Settings) -> pd.Timestamp:
+    """Whose time counts for the account: a sandbox's own clock where one is configured, else this machine's.
+
+    Raises
+    ------
+    BrokerError
+        If the sandbox does not answer.
+    """
+    if not is_loopback(settings.alpaca_trading_url):
+        return utc_now()
+    access = require_paper(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key)
+    return AlpacaBroker(access, make_source("simulated")).now()
 
 
 def make_alerter(settings: Settings, now: Callable[[], pd.Timestamp] = utc_now) -> Alerter:
@@ -176,10 +208,19 @@ def _session(settings: Settings, access: PaperAccess, folder: Path, clock: Clock
     symbols = settings.parsed_symbols()
     champions = _champions(settings, symbols)
     sources = {symbol: _source(settings, champions.get(symbol)) for symbol in symbols}
-    broker = AlpacaBroker(access, next(iter(sources.values())))
+    account = _account(settings, access, folder, next(iter(sources.values())), clock)
+    feed = _feed(settings, champions, sources)
+    check = second_source(settings.coingecko_url, account.clock.now)
+    return LiveSession(settings, access, account, champions, feed, check)
+
+
+def _account(
+    settings: Settings, access: PaperAccess, folder: Path, bars: MarketDataSource, clock: Clock | None = None
+) -> LiveAccount:
+    broker = AlpacaBroker(access, bars)
     clock = clock or BrokerClock(broker)
-    account = LiveAccount(
-        symbols=symbols,
+    return LiveAccount(
+        symbols=settings.parsed_symbols(),
         broker=broker,
         journal=Journal(folder),
         store=StateStore(folder),
@@ -187,8 +228,19 @@ def _session(settings: Settings, access: PaperAccess, folder: Path, clock: Clock
         alerter=make_alerter(settings, clock.now),
         rules=live_rules(settings, access),
     )
-    feed = _feed(settings, champions, sources)
-    return LiveSession(settings, access, account, champions, feed, second_source(settings.coingecko_url, clock.now))
+
+
+def _tell_of_other_sources(session: LiveSession) -> None:
+    """Warn, once the orders are out, of models that decide on bars of another source than they learnt from."""
+    name = session.settings.live_bars_source
+    others = [champion for champion in session.champions.values() if name is not None and champion.source != name]
+    for champion in others:
+        title = f"{champion.symbol}: bars of another source"
+        text = (
+            f"The champion learnt from {champion.source} and decides on {name}: algo-pipeline doctor measures how far"
+        )
+        alert = Alert(Severity.WARNING, "other_source", title, f"{text} the features differ.", utc_now())
+        session.account.alerter.raise_alert(alert)
 
 
 def _champions(settings: Settings, symbols: tuple[Symbol, ...]) -> dict[Symbol, DeployedChampion]:
