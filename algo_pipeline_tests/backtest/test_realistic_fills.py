@@ -160,6 +160,12 @@ def test_after_a_limit_entry_inside_the_bar_the_stop_watches_the_same_bar() -> N
     assert fills_of(run(bars, [LONG, HOLD], both)) == [(1, "buy", 5.0, 100.0), (1, "sell", 5.0, 95.0)]
 
 
+def test_a_limit_entry_inside_the_bar_is_held_at_the_next_open() -> None:
+    bars = candles(flat(100.0), (101.0, 102.0, 99.0, 100.0), (93.0, 94.0, 92.0, 93.5))
+    result = run(bars, [LONG, HOLD, HOLD], replace(STOP, limit_timeout_bars=1))
+    assert fills_of(result) == [(1, "buy", 5.0, 100.0), (2, "sell", 5.0, 93.0)]
+
+
 def test_a_high_that_may_have_come_before_a_limit_entry_takes_no_profit() -> None:
     profit = replace(PROFIT, limit_timeout_bars=1)
     bars = candles(flat(100.0), (101.0, 130.0, 99.0, 105.0), (105.0, 111.0, 104.0, 109.0))

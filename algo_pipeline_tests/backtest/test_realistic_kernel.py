@@ -75,6 +75,12 @@ def test_the_kill_switch_sells_every_other_holding_with_latency_as_market_orders
     assert fills_of(result) == [(2, "buy", 5.0, 100.0), (5, "sell", 5.0, 60.0)]
 
 
+def test_an_order_of_the_kill_switch_is_no_limit_from_the_first_bar_on() -> None:
+    bars = candles(flat(100.0), flat(100.0), flat(70.0), flat(60.0), flat(75.0))
+    result = run(bars, [LONG, *[HOLD] * 4], LIMIT, NERVOUS)
+    assert fills_of(result) == [(1, "buy", 5.0, 100.0), (3, "sell", 5.0, 60.0)]
+
+
 def test_the_kill_switch_sells_a_symbol_that_has_no_bar_counting_its_own_bars() -> None:
     late = ExecutionOptions(latency_bars=1)
     crash = [flat(100.0)] * 3 + [flat(50.0)] * 5
