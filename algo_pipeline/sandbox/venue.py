@@ -158,7 +158,7 @@ class Venue:
             If the account or the id does not allow it.
         """
         self.catch_up()
-        price = self._reference_price(request)
+        request, price = self._as_meant(request), self._reference_price(request)
         self._require_acceptable(request, price)
         order = self._new_order(request, price)
         self.ledger.put(order)
@@ -326,6 +326,16 @@ class Venue:
             _require_balance(request.symbol.base, quantity, available, self.ledger.holding(request.symbol).quantity)
         elif not self.rules.is_parity or request.type is OrderType.LIMIT:
             _require_balance(request.symbol.quote, cost, self.ledger.free_cash(), self.ledger.cash)
+
+    def _as_meant(self, request: OrderRequest) -> OrderRequest:
+        """In parity mode, a sell of the double nearest to all there is sells all there is.
+
+        Quantities travel as JSON's doubles, and an unrounded holding may have more digits than a double.
+        """
+        if request.side is Side.BUY or request.quantity is None or not self.rules.is_parity:
+            return request
+        available = self.ledger.free_quantity(request.symbol)
+        return replace(request, quantity=available) if float(request.quantity) == float(available) else request
 
     def _reference_price(self, request: OrderRequest) -> Decimal:
         """What an order is judged by before it trades; in parity mode the close that the decision was made on."""

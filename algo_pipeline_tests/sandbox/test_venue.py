@@ -82,6 +82,14 @@ class TestParity:
         done = placed(venue(steady(20), IN_BAR_5, NO_COSTS), "buy", None, notional="1000")
         assert (done.status, done.filled_quantity) == ("filled", D("9.523809523"))
 
+    @pytest.mark.parametrize("held", ["234335.68025929276", "234335.68025929275"])
+    def test_a_sell_of_the_double_nearest_to_all_there_is_sells_all(self, held):
+        made = venue(steady(20), IN_BAR_5)
+        made.transfer(BTC, D(held))
+        assert D(repr(float(held))) != D(held)
+        done = placed(made, "sell", repr(float(held)))
+        assert (done.status, done.filled_quantity, made.ledger.held_symbols()) == ("filled", D(held), ())
+
     def test_the_smallest_order_is_judged_by_the_close_the_decision_saw(self):
         made = venue(bars_of([(100, 101, 99, 100), (90, 91, 89, 90), (90, 91, 89, 90)]), FIRST + HOUR, NO_COSTS)
         assert placed(made, "buy", "0.1").average_price == 90  # worth 10 at the close of 100, 9 at the open
