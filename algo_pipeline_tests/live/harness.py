@@ -110,12 +110,13 @@ class Fault:
     """What goes wrong with the next requests of a kind.
 
     ``before``: an unclear answer, and the request was not taken. ``after``: the same, but it was. ``refuse``: a clear
-    no. ``absent``: a look-up that does not see the order yet.
+    no. ``absent``: a look-up that does not see the order yet. ``of``: only for ids that hold this text.
     """
 
     request: str
     kind: str
     count: int = 1
+    of: str = ""
 
 
 @dataclass
@@ -165,14 +166,17 @@ class FakeBroker(BaseBroker):
         return frame[(frame.index >= start) & (frame.index + BAR <= min(end, self.now()))]
 
     def place_order(self, symbol: Symbol, quantity: Decimal, side: Side, client_order_id: str) -> BrokerOrder:
-        return self._request("place", lambda: self._place(symbol, quantity, side, client_order_id))
+        return self._request("place", lambda: self._place(symbol, quantity, side, client_order_id), client_order_id)
 
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
-        absent = next((f for f in self.faults if (f.request, f.kind) == ("find", "absent") and f.count > 0), None)
-        if absent is not None and client_order_id in self.orders:
-            absent.count -= 1
-            return self._request("find", lambda: None)
-        return self._request("find", lambda: self.orders.get(client_order_id))
+        def find() -> BrokerOrder | None:
+            absent = self._fault("find", client_order_id, absent=True)
+            if absent is not None and client_order_id in self.orders:
+                absent.count -= 1
+                return None
+            return self.orders.get(client_order_id)
+
+        return self._request("find", find, client_order_id)
 
     def get_open_orders(self) -> tuple[BrokerOrder, ...]:
         return self._request("open", lambda: tuple(o for o in self.orders.values() if not o.is_terminal))
@@ -197,13 +201,20 @@ class FakeBroker(BaseBroker):
             client_order_id, f"b-{client_order_id}", symbol, Side.BUY, Decimal(1), Decimal(0), None, status, self.now()
         )
 
-    def _request(self, name: str, take: Callable[[], _Answer]) -> _Answer:
+    def _request(self, name: str, take: Callable[[], _Answer], order_id: str = "") -> _Answer:
         self.requests[name] += 1
-        act = lambda: self._with_fault(name, take)  # noqa: E731
+
+        def act() -> _Answer:
+            return self._with_fault(name, take, order_id)
+
         return act() if self.points is None else self.points.around(f"request {name}", act)
 
-    def _with_fault(self, name: str, take: Callable[[], _Answer]) -> _Answer:
-        fault = next((f for f in self.faults if f.request == name and f.count > 0 and f.kind != "absent"), None)
+    def _fault(self, name: str, order_id: str, *, absent: bool) -> Fault | None:
+        mine = (f for f in self.faults if f.request == name and (f.kind == "absent") == absent and f.of in order_id)
+        return next((fault for fault in mine if fault.count > 0), None)
+
+    def _with_fault(self, name: str, take: Callable[[], _Answer], order_id: str) -> _Answer:
+        fault = self._fault(name, order_id, absent=False)
         if fault is None:
             return take()
         fault.count -= 1
@@ -495,13 +506,13 @@ def broken_promises(world: World) -> list[str]:
 
 
 def lost_orders(world: World, *, may_abandon: bool = False) -> list[str]:
-    """Intents without the broker's order, or without its result; with ``may_abandon`` those given up are none."""
+    """Intents without the broker's order or without its result; ``may_abandon`` excuses those refused or given up."""
     ended = {line.order_id: line for line in world.lines if line.event is Event.RESULT}
     problems = []
     for line in world.lines_of(Event.INTENT):
         order, outcome = world.broker.orders.get(line.order_id), ended.get(line.order_id)
         if order is None and may_abandon and outcome is not None:
-            if outcome.details["outcome"] != "abandoned_stale":
+            if outcome.details["outcome"] not in ("abandoned_stale", "refused"):
                 problems.append(f"{line.order_id} is {outcome.details['outcome']} and not at the broker")
         elif order is None:
             problems.append(f"{line.order_id} never reached the broker")
