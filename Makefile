@@ -46,8 +46,9 @@ $(INSTALLED): requirements.lock requirements-installer.lock pyproject.toml
 	@$(BIN)/python -m algo_pipeline.cli.warm_up
 	@touch $@
 
-demo: setup  ## The whole research graph on simulated bars: no keys, no network.
-	@$(DEMO_ENV) $(BIN)/algo-pipeline research
+demo: setup  ## The whole graph on simulated bars, then a day of live decisions in a sandbox: no keys, no network.
+	@$(DEMO_ENV) $(BIN)/algo-pipeline research --until 2023-12-31
+	@$(DEMO_ENV) $(BIN)/algo-pipeline rehearse
 
 run: setup  ## The same on real Binance data: make run SYMBOLS=BTC/USD
 	@$(RUN_ENV) $(BIN)/algo-pipeline research

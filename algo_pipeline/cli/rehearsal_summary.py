@@ -39,11 +39,12 @@ def print_rehearsal(settings: Settings, rehearsal: Rehearsal, seconds: float) ->
     start, end = (float(marks[place].details["equity"]) for place in (0, -1))
     console.print(
         f"{count(len(marks))} hours decided, {count(len(results))} orders, each sent once; equity {number(start, 2)} "
-        f"to {number(end, 2)} USD ({percent(end / start - 1, 2)}) in {seconds:.1f} s."
+        f"to {number(end, 2)} USD ({percent(end / start - 1, 2)}) in {seconds:.1f} s.",
+        soft_wrap=True,
     )
     demo = " DEMO=1" if settings.artifacts_dir == Path("artifacts/demo") else ""
     console.print(f"Journal: {settings.artifacts_dir / 'live' / 'decisions.jsonl'}", soft_wrap=True)
-    console.print(f"Decisions and orders in the Dagster UI (assets live_decision, paper_order): make ui{demo}")
+    console.print(f"Decisions and orders in the Dagster UI (live_decision, paper_order): make ui{demo}", soft_wrap=True)
 
 
 def _orders(results: list[JournalLine]) -> Table:

@@ -14,6 +14,8 @@ from algo_pipeline.defs.stage import SHELL_TAG
 from algo_pipeline.defs.trading import LIVE_TAG, hourly_job, partition_key
 from algo_pipeline.live.report import HourReport
 
+_QUIET = {"loggers": {"progress": {"config": {"title": "live", "quiet": True}}}}
+
 
 def report_hour(settings: Settings, report: HourReport) -> bool:
     """Record the hour's two assets as materialized; False where the hour is no partition."""
@@ -49,7 +51,10 @@ def run_hours(
             before_each(bar)
             try:
                 job.execute_in_process(
-                    instance=instance, partition_key=partition_key(bar), tags={**LIVE_TAG, SHELL_TAG: "true"}
+                    run_config=_QUIET,
+                    instance=instance,
+                    partition_key=partition_key(bar),
+                    tags={**LIVE_TAG, SHELL_TAG: "true"},
                 )
             except Exception as error:
                 known = next((cause for cause in causes(error) if isinstance(cause, AlgoPipelineError)), None)
