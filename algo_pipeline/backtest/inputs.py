@@ -11,7 +11,7 @@ import pandas as pd
 
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.errors import ConfigValueError, DataValidationError, InsufficientHistoryError
-from algo_pipeline.common.schemas import BAR_COLUMNS, describe_rows, validate_bars
+from algo_pipeline.common.schemas import BAR_COLUMNS, GREATEST, LEAST_PRICE, describe_rows, validate_bars
 from algo_pipeline.common.time import BAR_NS, epoch_ns
 from algo_pipeline.common.types import FloatArray, IntArray
 
@@ -120,8 +120,10 @@ def _are_valid(opens: FloatArray, highs: FloatArray, lows: FloatArray, closes: F
     n_valid = 0
     for t in range(len(opens)):
         low, high = lows[t], highs[t]
-        in_range = (low > 0.0) & (low <= opens[t]) & (low <= closes[t]) & (opens[t] <= high) & (closes[t] <= high)
-        n_valid += 1 if in_range & (high < math.inf) & (volumes[t] >= 0.0) & (volumes[t] < math.inf) else 0
+        in_range = (
+            (low >= LEAST_PRICE) & (low <= opens[t]) & (low <= closes[t]) & (opens[t] <= high) & (closes[t] <= high)
+        )
+        n_valid += 1 if in_range & (high <= GREATEST) & (volumes[t] >= 0.0) & (volumes[t] <= GREATEST) else 0
     return n_valid == len(opens)
 
 

@@ -75,12 +75,13 @@ def after_stretch(curve: Curve, stretch: Stretch) -> Curve:
 
 
 @compiled
-def walk_stretch(curve: Curve, stretch: Stretch, closes: FloatArray, max_drawdown: float) -> tuple[Curve, int]:
-    """The curve after the stretch bar by bar, and the bar that trips the kill switch, where it ends, or -1."""
+def walk_stretch(curve: Curve, stretch: Stretch, closes: FloatArray, max_drawdown: float) -> tuple[Curve, int, bool]:
+    """The curve after the stretch bar by bar, its last bar, and whether it ends there by the kill switch."""
     peak, deepest, longest = curve.peak, curve.deepest, curve.longest
     peak_at = peak_bar(curve, closes)
-    killed_at = -1
-    for t in range(stretch.first, stretch.last + 1):
+    is_killed = False
+    t = stretch.first
+    while t <= stretch.last and not is_killed:
         equity = stretch.cash + stretch.held * closes[t]
         if equity >= peak:
             longest = max(longest, t - peak_at) if t - peak_at > 1 else longest
@@ -88,10 +89,9 @@ def walk_stretch(curve: Curve, stretch: Stretch, closes: FloatArray, max_drawdow
             peak_at = t
         drawdown = drawdown_from_peak(equity, peak)
         deepest = max(deepest, drawdown)
-        if kill_switch_trips(drawdown, max_drawdown):
-            killed_at = t
-            break
-    return Curve(peak, peak_at, peak_at, stretch.cash, stretch.held, deepest, longest), killed_at
+        is_killed = kill_switch_trips(drawdown, max_drawdown)
+        t += 1
+    return Curve(peak, peak_at, peak_at, stretch.cash, stretch.held, deepest, longest), t - 1, is_killed
 
 
 @compiled

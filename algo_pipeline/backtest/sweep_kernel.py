@@ -126,20 +126,18 @@ def _follow_plan(
     flat_from = n_bars
     for k in range(n_trips):
         first, last, closes_sum = plan.entries[k] + 1, plan.exits[k], plan.sums[k]
-        order = entry_order(cash, cash, 0.0, closes[first - 1], rules)
-        quantity = bought_quantity(order, opens[first], cash, rules)
+        quantity = _entered_quantity(cash, closes[first - 1], opens[first], rules)
         cash += cash_received(quantity, opens[first], rules)
         held = quantity * (1.0 - rules.fee_rate_in_coin)
         stretch = Stretch(first, last, cash, held, cash + held * plan.lows[k], cash + held * plan.highs[k])
         if counts_as_flat(held, plan.lows[k], rules.min_notional) or stretch.least <= cash:
             return _Outcome(False, 0.0, cash, n_bars, curve, totals)
-        killed_at = -1
+        is_killed = False
         if hangs_on_bars(curve, stretch, rules.max_drawdown):
-            curve, killed_at = walk_stretch(curve, stretch, closes, rules.max_drawdown)
+            curve, last, is_killed = walk_stretch(curve, stretch, closes, rules.max_drawdown)
+            closes_sum = closes[first : last + 1].sum()
         else:
             curve = after_stretch(curve, stretch)
-        if killed_at >= 0:
-            last, closes_sum = killed_at, closes[first : killed_at + 1].sum()
         totals = with_bars(after_buy(totals, quantity, opens[first], rules), last + 1 - first, cash, held, closes_sum)
         balances.cash[2 * k + 1], balances.held[2 * k + 1] = cash, held
         if last + 1 == n_bars:
@@ -148,8 +146,7 @@ def _follow_plan(
         totals = after_sale(totals, quantity, opens[first], opens[last + 1], last + 1 - first, rules)
         held = 0.0
         balances.cash[2 * k + 2], balances.held[2 * k + 2] = cash, 0.0
-        drawdown = drawdown_from_peak(cash, max(curve.peak, cash))
-        is_killed = killed_at >= 0 or kill_switch_trips(drawdown, rules.max_drawdown)
+        is_killed |= kill_switch_trips(drawdown_from_peak(cash, max(curve.peak, cash)), rules.max_drawdown)
         until = n_bars - 1 if is_killed or k + 1 == n_trips else plan.entries[k + 1]
         curve = after_idle(curve, last + 1, until, cash, closes)
         totals = with_bars(totals, until - last, cash, 0.0, 0.0)
@@ -157,6 +154,12 @@ def _follow_plan(
             flat_from = last + 1
             break
     return _Outcome(True, cash + held * closes[n_bars - 1], cash, flat_from, curve, totals)
+
+
+@compiled
+def _entered_quantity(cash: float, close: float, next_open: float, rules: KernelRules) -> float:
+    """What the entry decided at ``close`` buys at the next open; 0 where its order is dropped."""
+    return bought_quantity(entry_order(cash, cash, 0.0, close, rules), next_open, cash, rules)
 
 
 @compiled

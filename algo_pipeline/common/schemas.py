@@ -15,7 +15,7 @@ BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 PRICE_COLUMNS = BAR_COLUMNS[:4]
 INDEX_NAME = "timestamp"
 _SHOWN_ROWS = 3
-_LEAST_PRICE, _GREATEST = 1e-128, 1e128  # far beyond any market; products and ratios of two such values stay finite
+LEAST_PRICE, GREATEST = 1e-128, 1e128  # far beyond any market; products and ratios of two such values stay finite
 
 
 def empty_bars() -> pd.DataFrame:
@@ -95,12 +95,12 @@ def _value_rules(bars: pd.DataFrame) -> Iterator[tuple[str, BoolArray]]:
     yield "prices are positive", np.asarray((values[:, :4] <= 0).any(axis=1))
     o, h, low, c = values[:, 0], values[:, 1], values[:, 2], values[:, 3]
     yield (
-        f"prices are from {_LEAST_PRICE:g} to {_GREATEST:g}",
-        np.asarray(((values[:, :4] < _LEAST_PRICE) | (values[:, :4] > _GREATEST)).any(axis=1)),
+        f"prices are from {LEAST_PRICE:g} to {GREATEST:g}",
+        np.asarray(((values[:, :4] < LEAST_PRICE) | (values[:, :4] > GREATEST)).any(axis=1)),
     )
     yield "low <= open, close <= high", (low > np.minimum(o, c)) | (h < np.maximum(o, c))
     yield "volume >= 0", values[:, 4] < 0
-    yield f"volume is at most {_GREATEST:g}", values[:, 4] > _GREATEST
+    yield f"volume is at most {GREATEST:g}", values[:, 4] > GREATEST
 
 
 def _describe_row(frame: pd.DataFrame, position: int) -> str:

@@ -458,6 +458,9 @@ def test_no_bars_are_refused() -> None:
         ("low", 0.0, "positive"),
         ("volume", -1.0, "volume >= 0"),
         ("volume", math.nan, "finite"),
+        ("low", 1e-200, "prices are from 1e-128 to 1e\\+128"),
+        ("high", 1e200, "prices are from 1e-128 to 1e\\+128"),
+        ("volume", 1e200, "volume is at most 1e\\+128"),
     ],
 )
 def test_a_bar_that_breaks_a_rule_is_refused_by_its_name(column: str, value: float, rule: str) -> None:
