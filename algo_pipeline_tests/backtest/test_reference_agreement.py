@@ -126,7 +126,7 @@ def test_realistic_kernel_equals_the_decimal_reference_with_one_option_alone(opt
 
 @pytest.mark.parametrize(("rules", "options"), SQUEEZES.values(), ids=SQUEEZES)
 def test_realistic_kernel_equals_the_decimal_reference_where(rules: dict, options: dict) -> None:
-    @settings(max_examples=150, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=100, deadline=None, derandomize=True, database=None)
     @given(SEEDS)
     def agree(seed: int) -> None:
         market = random_account_market(seed, 3)
