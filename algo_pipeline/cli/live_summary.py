@@ -69,7 +69,7 @@ def print_hour(report: HourReport) -> None:
     if report.decisions:
         console.print(_decisions(report))
     if report.orders:
-        console.print(_orders(report.orders))
+        console.print(order_table(report.orders))
     console.print(
         f"Equity {number(report.equity, 2)} USD, drawdown {percent(report.drawdown, 2)} from {number(report.peak, 2)}."
     )
@@ -94,7 +94,8 @@ def _decisions(report: HourReport) -> Table:
     return table
 
 
-def _orders(orders: tuple[Settlement, ...]) -> Table:
+def order_table(orders: tuple[Settlement, ...]) -> Table:
+    """A row per order and how it ended."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("order", "side", "quantity", "filled", "price", "outcome"):
         table.add_column(name)

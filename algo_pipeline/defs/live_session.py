@@ -3,15 +3,16 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+from loguru import logger
 
 from algo_pipeline.broker.alpaca import AlpacaBroker
 from algo_pipeline.broker.auth import PaperAccess, require_paper
 from algo_pipeline.common.config import Settings
-from algo_pipeline.common.errors import BusyError
+from algo_pipeline.common.errors import BrokerError, BusyError
 from algo_pipeline.common.locks import file_lock
 from algo_pipeline.common.logger import SecretMasker
 from algo_pipeline.common.paper import is_loopback
@@ -51,6 +52,33 @@ class BrokerClock:
     def now(self) -> pd.Timestamp:
         """Now, by the broker."""
         return self.broker.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class SwitchClock:
+    """Alpaca's clock while it answers, then this machine's: no halt may hang on a clock.
+
+    Parameters
+    ----------
+    broker : BaseBroker
+        A paper account; a sandbox's time can't be guessed.
+    """
+
+    def __init__(self, broker: BaseBroker) -> None:
+        self._broker, self._answers = broker, True
+
+    def now(self) -> pd.Timestamp:
+        """Now."""
+        try:
+            if self._answers:
+                return self._broker.now()
+        except BrokerError as error:
+            logger.warning("This machine's clock is used: {}", error)
+            self._answers = False
+        return utc_now()
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -153,7 +181,8 @@ def open_account(settings: Settings, *, lock_wait_s: float = LOCK_WAIT_S) -> Ite
     access = require_paper(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key)
     folder = settings.artifacts_dir / "live"
     with _runner_lock(settings, folder, lock_wait_s):
-        yield _account(settings, access, folder, make_source(settings.data_source, source_options(settings)))
+        account = _account(settings, access, folder, make_source(settings.data_source, source_options(settings)))
+        yield account if access.is_loopback else replace(account, clock=SwitchClock(account.broker))
 
 
 def account_time(settings: Settings) -> pd.Timestamp:

@@ -1,0 +1,208 @@
+"""What ``status`` tells: the journal's account, the broker's, the hours, and how the session went; plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from algo_pipeline.common.config import Settings
+from algo_pipeline.common.time import BAR, floor_to_bar
+from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.common.types import Side, Symbol
+from algo_pipeline.interfaces.broker import Account
+from algo_pipeline.live.events import Event
+from algo_pipeline.live.lines import JournalLine
+from algo_pipeline.live.monitoring import SessionFigures, overdue_hours, session_figures
+from algo_pipeline.live.reconciliation import plain
+from algo_pipeline.live.state import Intent, LiveState
+
+_TICK = pd.Timedelta(minutes=1)
+_RESUME = 'algo-pipeline resume --reason "…"'
+_ADOPT = 'algo-pipeline resume --adopt --reason "…"'
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAnswer:
+    """What the broker said when it was asked.
+
+    Parameters
+    ----------
+    answer : str
+        ``ok``, ``unreachable`` or ``not configured``.
+    message : str
+        Why there is no account; empty where there is one.
+    account : Account or None
+        As the broker states it.
+    now : pd.Timestamp or None
+        The time that counts for the account; None where a sandbox that has it does not answer.
+    """
+
+    answer: str
+    message: str
+    account: Account | None
+    now: pd.Timestamp | None
+
+
+def status_document(
+    settings: Settings, state: LiveState, lines: Sequence[JournalLine], broker: BrokerAnswer, wall: pd.Timestamp, n: int
+) -> dict[str, Any]:
+    """Everything that is known of the live account.
+
+    Parameters
+    ----------
+    lines : sequence of JournalLine
+        The whole journal.
+    wall : pd.Timestamp
+        This machine's clock: the schedule goes by it.
+    n : int
+        Bars whose decisions are told.
+    """
+    cash, held = expected_account(state, settings.live_config())
+    return {
+        "account_id": state.account_id,
+        "now": broker.now,
+        "as_of_bar": state.marked_bar,
+        "equity": state.equity,
+        "peak": state.peak,
+        "drawdown": state.drawdown,
+        "cash": plain(cash),
+        "positions": _positions(state, held),
+        "decisions": _decisions(lines, n),
+        "kill_switch": {"latched_at": state.killed_at, "max_drawdown": settings.max_drawdown},
+        "halted": None if state.halted is None else {"reason": state.halted, "flatten": state.flatten},
+        "stopped": state.stopped,
+        "way_out": way_out(state),
+        "open_intents": [_intent(intent) for intent in state.open_intents.values()],
+        "exiting": sorted(map(str, state.exiting)),
+        "overdue": _overdue(state, broker.now, settings.max_decision_delay),
+        "orders_today": _orders_today(state, broker.now),
+        "next_tick": next_tick(wall),
+        "broker": _broker(broker),
+        "session": _session(settings, lines),
+    }
+
+
+def way_out(state: LiveState) -> str | None:
+    """The command that lets trading go on; None where nothing keeps it."""
+    if state.stopped is not None:
+        return _ADOPT
+    return _RESUME if state.killed_at is not None or state.halted is not None else None
+
+
+def next_tick(wall: pd.Timestamp) -> pd.Timestamp:
+    """When the hourly schedule ticks next: a minute after the hour."""
+    tick = floor_to_bar(wall) + _TICK
+    return tick if tick > wall else tick + BAR
+
+
+def expected_account(state: LiveState, rules: BacktestConfig) -> tuple[Decimal, dict[Symbol, Decimal]]:
+    """Cash and coin that the account should hold: what was reconciled last, and what orders of ours traded since.
+
+    The fee of those orders is the configured one; the next run takes the broker's own figures.
+    """
+    fee = Decimal(repr(rules.fee_rate))
+    cash, held = state.cash, dict(state.holdings)
+    for fill in state.fills:
+        notional, before = fill.quantity * fill.price, held.get(fill.symbol, Decimal(0))
+        if fill.side is Side.SELL:
+            held[fill.symbol], cash = before - fill.quantity, cash + notional * (1 - fee)
+        elif rules.fee_in_base:
+            held[fill.symbol], cash = before + fill.quantity * (1 - fee), cash - notional
+        else:
+            held[fill.symbol], cash = before + fill.quantity, cash - notional * (1 + fee)
+    return cash, {symbol: quantity for symbol, quantity in held.items() if quantity > 0}
+
+
+def _positions(state: LiveState, held: Mapping[Symbol, Decimal]) -> list[dict[str, Any]]:
+    rows = []
+    for symbol, quantity in held.items():
+        close = state.closes.get(symbol)
+        value = None if close is None else float(quantity) * close
+        share = None if value is None or state.equity <= 0 else value / state.equity
+        rows.append(
+            {
+                "symbol": str(symbol),
+                "quantity": plain(quantity),
+                "close": close,
+                "value_usd": value,
+                "share_of_equity": share,
+                "traded": symbol not in state.outside,
+            }
+        )
+    return rows
+
+
+def _decisions(lines: Sequence[JournalLine], n: int) -> list[dict[str, Any]]:
+    made = [line for line in lines if line.event is Event.DECISION]
+    newest = sorted({line.timestamp for line in made})[-n:]
+    return [
+        {
+            "bar": line.timestamp,
+            "symbol": str(line.symbol),
+            "signal": line.signal,
+            "prob": line.prob,
+            "action": line.action,
+            **{name: line.details[name] for name in ("quantity", "close", "reason", "verdicts", "features_exact")},
+        }
+        for line in made
+        if line.timestamp in newest
+    ]
+
+
+def _intent(intent: Intent) -> dict[str, Any]:
+    return {
+        "order_id": intent.order_id,
+        "symbol": str(intent.symbol),
+        "side": intent.side.value,
+        "quantity": str(intent.quantity),
+        "bar": intent.bar,
+        "created_at": intent.created_at,
+    }
+
+
+def _overdue(state: LiveState, now: pd.Timestamp | None, delay_s: float) -> dict[str, Any] | None:
+    span = None if now is None else overdue_hours(state, now, delay_s)
+    return None if span is None else {"from": span.first, "to": span.last, "hours": span.hours}
+
+
+def _orders_today(state: LiveState, now: pd.Timestamp | None) -> int:
+    date, n_orders = state.orders_today
+    return n_orders if now is not None and date == now.date().isoformat() else 0
+
+
+def _broker(broker: BrokerAnswer) -> dict[str, Any]:
+    account = broker.account
+    return {
+        "answer": broker.answer,
+        "message": broker.message,
+        "account_id": None if account is None else account.account_id,
+        "cash": None if account is None else str(account.cash),
+        "equity": None if account is None else float(account.equity),
+        "trading_blocked": None if account is None else account.trading_blocked,
+    }
+
+
+def _session(settings: Settings, lines: Sequence[JournalLine]) -> dict[str, Any]:
+    figures = session_figures(lines)
+    missed = sum(int(line.details["hours"]) for line in lines if line.event is Event.MISSED)
+    skipped = sum(line.event is Event.SKIPPED_STALE for line in lines)
+    return {
+        "from": None if figures.equity.empty else figures.equity.index[0],
+        "to": None if figures.equity.empty else figures.equity.index[-1],
+        "hours": len(figures.equity),
+        "missed_hours": missed,
+        "skipped_hours": skipped,
+        "orders": sum(line.event is Event.INTENT for line in lines),
+        "deposits_usd": float(figures.adjustments.sum()),
+        "metrics": _metrics(settings, figures),
+    }
+
+
+def _metrics(settings: Settings, figures: SessionFigures) -> Mapping[str, float]:
+    from algo_pipeline.backtest.recorded import recorded_metrics
+
+    return recorded_metrics(figures.growth, figures.fills, figures.closes, settings.live_config())
