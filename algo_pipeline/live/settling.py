@@ -72,7 +72,9 @@ class Settler:
         return bool(leftovers)
 
     def tell_of_open(self) -> None:
-        """Alert for every intent that the run leaves without an end."""
+        """Alert for every intent that the run leaves without an end; a dry run leaves none, for it sends nothing."""
+        if self._session.dry_run:
+            return
         for intent in self._session.state.open_intents.values():
             self._session.alert(
                 Severity.CRITICAL,
