@@ -161,11 +161,9 @@ def require_held_symbols_configured(state: LiveState, symbols: Sequence[Symbol],
 
 def unknown_orders(snapshot: Snapshot, state: LiveState) -> Difference | None:
     """Orders at the broker that the journal does not know: any that is open, and ours of the last 48 h."""
-    unknown = [
-        order
-        for order in (*snapshot.open_orders, *snapshot.recent_orders)
-        if order.client_order_id not in state.known_orders and order.client_order_id not in state.open_intents
-    ]
+    known = {*state.known_orders, *state.open_intents, *state.adopted_orders}
+    at_broker = (*snapshot.open_orders, *snapshot.recent_orders)
+    unknown = [order for order in at_broker if order.client_order_id not in known]
     if not unknown:
         return None
     ids = sorted({order.client_order_id for order in unknown})
@@ -206,8 +204,11 @@ def _is_foreign(
     symbol: Symbol, held: Decimal, state: LiveState, symbols: Sequence[Symbol], rules: BacktestConfig
 ) -> bool:
     """Whether a holding is neither configured, nor adopted, nor dust of a symbol that was traded before."""
-    dust = is_flat(held, state.closes.get(symbol, math.inf), rules)
-    return symbol not in symbols and symbol not in state.outside and not dust
+    if symbol in symbols or symbol in state.outside:
+        return False
+    # Once marked, an account holds nothing else of other symbols than the dust that it was let through with.
+    is_known_dust = state.marked_bar is not None and symbol in state.holdings and symbol not in state.closes
+    return not is_known_dust and not is_flat(held, state.closes.get(symbol, math.inf), rules)
 
 
 def _joined(differences: Sequence[Difference]) -> Difference:

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import pandas as pd
 from loguru import logger
 
-from algo_pipeline.common.errors import AlgoPipelineError, BrokerError
+from algo_pipeline.common.errors import AlgoPipelineError, AmbiguousBrokerError
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.interfaces.broker import BaseBroker
 from algo_pipeline.live.alerts import Alert, Severity
@@ -118,6 +118,8 @@ class Session:
         In configured order.
     alerts : list of Alert
         To be raised when the orders are out: no channel ever delays a decision.
+    seen_at : pd.Timestamp
+        What the clock said when it was last asked; a clock that fails keeps no alert from being told.
     """
 
     symbols: tuple[Symbol, ...]
@@ -127,6 +129,10 @@ class Session:
     rules: LiveRules
     dry_run: bool = False
     alerts: list[Alert] = field(default_factory=list)
+    seen_at: pd.Timestamp = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.now()
 
     @classmethod
     def of(cls, account: LiveAccount, *, dry_run: bool = False) -> Session:
@@ -141,30 +147,31 @@ class Session:
 
     def now(self) -> pd.Timestamp:
         """The clock's time."""
-        return self.clock.now()
+        self.seen_at = self.clock.now()
+        return self.seen_at
 
     def alert(self, severity: Severity, code: str, title: str, text: str) -> None:
         """Keep something to tell a person at the end of the run."""
-        self.alerts.append(Alert(severity, code, title, text, self.now()))
+        self.alerts.append(Alert(severity, code, title, text, self.seen_at))
 
     def snapshot(self) -> Snapshot:
         """The account as the broker shows it; asked again for a minute before giving up."""
         return self.asked(lambda: take_snapshot(self.broker, self.now(), self.rules.strategy))
 
     def asked(self, question: Callable[[], _Answer]) -> _Answer:
-        """A question's answer, asked again with growing pauses.
+        """A question's answer, asked again with growing pauses where it is unclear.
 
         Raises
         ------
         BrokerError
-            If there is none within a minute: a failed question is no answer.
+            If there is none within a minute, or the broker refuses: a failed question is no answer.
         """
         until = self.now() + _ASK_FOR
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 return question()
-            except BrokerError as error:
+            except AmbiguousBrokerError as error:
                 if self.now() >= until:
                     raise
                 logger.warning("The broker gives no answer yet: {}", error)

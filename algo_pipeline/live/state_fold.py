@@ -180,7 +180,7 @@ def _resumed(state: LiveState, line: JournalLine) -> LiveState:
         open_intents={},
         abandoned={},
         outside=frozenset(Symbol.parse(text) for text in line.details.get("outside", ())),
-        known_orders={**state.known_orders, **dict.fromkeys(line.details.get("orders", ()), line.at)},
+        adopted_orders=frozenset(line.details.get("orders", ())),
     )
 
 

@@ -114,7 +114,9 @@ class LiveState:
     abandoned : mapping
         By order id: abandoned in the last 24 h, to be looked up again.
     known_orders : mapping
-        Ids of the last 72 h that are no surprise at the broker, with the time they became known.
+        Ids of the intents of the last 72 h, with the time they were journalled.
+    adopted_orders : frozenset of str
+        Ids of orders that the last adoption found at the broker.
     exiting : frozenset of Symbol
         Exits in force: every later bar sells what is held until the remainder counts as flat, or a buy is decided.
     last_exit_bar : mapping
@@ -147,6 +149,7 @@ class LiveState:
     open_intents: Mapping[str, Intent] = field(default_factory=dict)
     abandoned: Mapping[str, Intent] = field(default_factory=dict)
     known_orders: Mapping[str, pd.Timestamp] = field(default_factory=dict)
+    adopted_orders: frozenset[str] = frozenset()
     exiting: frozenset[Symbol] = frozenset()
     last_exit_bar: Mapping[Symbol, pd.Timestamp] = field(default_factory=dict)
     orders_today: tuple[str, int] = ("", 0)
@@ -172,6 +175,7 @@ def to_document(state: LiveState) -> dict[str, Any]:
         "open_intents": [_intent_document(intent) for intent in state.open_intents.values()],
         "abandoned": [_intent_document(intent) for intent in state.abandoned.values()],
         "known_orders": {order_id: _text(at) for order_id, at in state.known_orders.items()},
+        "adopted_orders": sorted(state.adopted_orders),
         "exiting": sorted(str(symbol) for symbol in state.exiting),
         "last_exit_bar": {str(symbol): _text(bar) for symbol, bar in state.last_exit_bar.items()},
         "orders_today": list(state.orders_today),
@@ -196,6 +200,7 @@ def from_document(document: Mapping[str, Any]) -> LiveState:
             "open_intents": {each["order_id"]: _intent(each) for each in document["open_intents"]},
             "abandoned": {each["order_id"]: _intent(each) for each in document["abandoned"]},
             "known_orders": {order_id: _time(at) for order_id, at in document["known_orders"].items()},
+            "adopted_orders": frozenset(document["adopted_orders"]),
             "exiting": frozenset(Symbol.parse(text) for text in document["exiting"]),
             "last_exit_bar": _by_symbol(document["last_exit_bar"], _time),
             "orders_today": (date, n_orders_today),

@@ -155,6 +155,17 @@ class TestResume:
         assert not any(world.broker.held.values())
         assert world.state.stopped is None
 
+    def test_an_order_that_was_adopted_may_rest_for_ever(self, tmp_path):
+        world = scripted(tmp_path, {BTC: [0.5] * 120})
+        world.tick(hour(0))
+        world.broker.foreign_order("by-hand", BTC)
+        world.tick(hour(1))
+        world.resume(adopt=True)
+        for n in (2, 60, 110):
+            world.tick(hour(n))
+        assert world.state.stopped is None
+        assert world.broker.orders["by-hand"].status == "new"
+
     def test_adopt_lets_holdings_outside_the_configured_symbols_rest_and_watches_them(self, tmp_path):
         world = holding_world(tmp_path)
         world.broker.bars[SOL] = world.bars[BTC]

@@ -17,7 +17,7 @@ from algo_pipeline.live.limits import LiveRules
 from algo_pipeline.live.reconciliation import Snapshot, compare, plain
 from algo_pipeline.live.state import Intent, LiveState
 from algo_pipeline.live.state_records import Fill
-from algo_pipeline_tests.live.harness import BTC, ETH, SOL, Fault, World, broken_promises
+from algo_pipeline_tests.live.harness import BTC, ETH, SOL, Fault, Filling, World, broken_promises
 from algo_pipeline_tests.live.worlds import LIVE, hour, scripted
 
 RULES = LiveRules(trading=LIVE)
@@ -57,6 +57,19 @@ class TestAccount:
         for n in range(3):
             world.tick(hour(n))
         assert world.tick(hour(3), symbols=(ETH,)).skipped is None
+
+    def test_dust_of_a_symbol_that_left_is_no_difference(self, tmp_path):
+        world = scripted(tmp_path, {BTC: [0.7, 0.3, 0.5, 0.5, 0.5, 0.5], ETH: [0.5] * 6})
+        world.tick(hour(0))
+        world.broker.filling = Filling(share=Decimal("0.9999"))
+        for n in (1, 2):
+            world.tick(hour(n))
+        assert 0 < world.broker.held[BTC] < Decimal("0.1")
+        for n in (3, 4, 5):
+            assert world.tick(hour(n), symbols=(ETH,)).skipped is None
+        world.broker.held[BTC] += 1
+        world.clock.sleep(60)
+        assert world.run(hour(5), symbols=(ETH,)).stopped is not None
 
     def test_holdings_at_the_first_start_are_the_start_and_are_told(self, tmp_path):
         world = scripted(tmp_path, {BTC: [0.5, 0.3]})

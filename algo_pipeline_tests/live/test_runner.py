@@ -10,6 +10,7 @@ import pytest
 
 from algo_pipeline.common.errors import (
     AmbiguousBrokerError,
+    BrokerRefusedError,
     ConfigValueError,
     LeakageError,
     LiveStateError,
@@ -474,6 +475,13 @@ class TestOrders:
             world.tick(hour(1))
         assert world.lines == before
         assert "run_broker_ambiguous" in world.alerts.codes
+
+    def test_a_refused_question_is_not_asked_again(self, tmp_path):
+        world = one_entry(tmp_path)
+        world.broker.faults.append(Fault("account", "refuse", 10_000))
+        with pytest.raises(BrokerRefusedError):
+            world.tick(hour(0))
+        assert world.broker.requests["account"] == 1
 
     def test_a_broker_that_comes_back_within_a_minute_costs_no_hour(self, tmp_path):
         world = one_entry(tmp_path)
