@@ -8,6 +8,7 @@ once if the price allows it, or rest until a bar trades through their limit.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -328,14 +329,15 @@ class Venue:
             _require_balance(request.symbol.quote, cost, self.ledger.free_cash(), self.ledger.cash)
 
     def _as_meant(self, request: OrderRequest) -> OrderRequest:
-        """In parity mode, a sell of the double nearest to all there is sells all there is.
+        """In parity mode, a sell of what a double can tell of all there is sells all there is.
 
         Quantities travel as JSON's doubles, and an unrounded holding may have more digits than a double.
         """
         if request.side is Side.BUY or request.quantity is None or not self.rules.is_parity:
             return request
         available = self.ledger.free_quantity(request.symbol)
-        return replace(request, quantity=available) if float(request.quantity) == float(available) else request
+        difference = abs(EXACT.subtract(request.quantity, available))
+        return replace(request, quantity=available) if difference < Decimal(math.ulp(float(available))) else request
 
     def _reference_price(self, request: OrderRequest) -> Decimal:
         """What an order is judged by before it trades; in parity mode the close that the decision was made on."""

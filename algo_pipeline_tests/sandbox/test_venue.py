@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from decimal import Decimal
 
 import pandas as pd
@@ -83,12 +84,20 @@ class TestParity:
         assert (done.status, done.filled_quantity) == ("filled", D("9.523809523"))
 
     @pytest.mark.parametrize("held", ["234335.68025929276", "234335.68025929275"])
-    def test_a_sell_of_the_double_nearest_to_all_there_is_sells_all(self, held):
+    @pytest.mark.parametrize("towards", [0.0, math.inf])
+    def test_a_sell_of_what_a_double_can_tell_of_all_there_is_sells_all(self, held, towards):
         made = venue(steady(20), IN_BAR_5)
         made.transfer(BTC, D(held))
-        assert D(repr(float(held))) != D(held)
-        done = placed(made, "sell", repr(float(held)))
+        nearest = float(held)
+        on_the_wire = nearest if (D(nearest) < D(held)) is (towards == 0.0) else math.nextafter(nearest, towards)
+        done = placed(made, "sell", repr(on_the_wire))
         assert (done.status, done.filled_quantity, made.ledger.held_symbols()) == ("filled", D(held), ())
+
+    def test_a_sell_of_less_leaves_the_rest(self):
+        made = venue(steady(20), IN_BAR_5)
+        made.transfer(BTC, D("1.2345678901"))
+        placed(made, "sell", "1.2345678900")
+        assert made.ledger.holding(BTC).quantity == D("0.0000000001")
 
     def test_the_smallest_order_is_judged_by_the_close_the_decision_saw(self):
         made = venue(bars_of([(100, 101, 99, 100), (90, 91, 89, 90), (90, 91, 89, 90)]), FIRST + HOUR, NO_COSTS)
