@@ -105,5 +105,5 @@ lock: setup  ## Pin the dependencies anew.
 	@echo uv | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-installer.lock
 
-clean:  ## Remove the environment and caches; artifacts and mlruns stay.
+clean:  ## Remove the environments and caches; artifacts and mlruns stay.
 	@rm -rf $(VENV) $(BENCH_VENV) $(VECTORBT_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

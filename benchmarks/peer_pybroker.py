@@ -19,7 +19,7 @@ def prepare(market: Market) -> pd.DataFrame:
     return bars.assign(symbol=SYMBOL, probability=market.probability.to_numpy())
 
 
-def run(data: pd.DataFrame, fraction: float = FRACTION) -> Any:
+def run(data: pd.DataFrame, fraction: float = FRACTION, fill: str = "OPEN") -> Any:
     """Its result: ``portfolio``, ``trades``, ``orders`` and ``metrics``; without rounding and without bootstrap."""
     import pybroker
     from pybroker.slippage import FixedSlippageModel
@@ -36,7 +36,7 @@ def run(data: pd.DataFrame, fraction: float = FRACTION) -> Any:
         bars_per_year=HOURS_PER_YEAR,
     )
     strategy = pybroker.Strategy(data, data["date"].iloc[0], data["date"].iloc[-1], config)
-    strategy.add_execution(partial(_trade, fraction=fraction), [SYMBOL])
+    strategy.add_execution(partial(_trade, fraction=fraction, fill=pybroker.PriceType[fill]), [SYMBOL])
     strategy.set_slippage_model(FixedSlippageModel(SLIPPAGE * 1e4))
     return strategy.backtest()
 
@@ -46,13 +46,11 @@ def final_equity(data: pd.DataFrame) -> float:
     return float(run(data).metrics.end_market_value)
 
 
-def _trade(context: Any, fraction: float) -> None:
-    from pybroker import PriceType
-
+def _trade(context: Any, fraction: float, fill: Any) -> None:
     probability = context.probability[-1]
     if probability >= ENTER and not context.long_pos():
-        context.buy_fill_price = PriceType.OPEN
+        context.buy_fill_price = fill
         context.buy_shares = context.calc_target_shares(fraction)
     elif probability <= EXIT and context.long_pos():
-        context.sell_fill_price = PriceType.OPEN
+        context.sell_fill_price = fill
         context.sell_all_shares()

@@ -111,6 +111,12 @@ class TestStatisticsOfBacktestingPy:
         deviation = np.sqrt((daily.var() + growth**2) ** DAYS - growth ** (2 * DAYS))
         assert statistics_of(market)["Sharpe Ratio"] == pytest.approx((growth**DAYS - 1.0) / deviation, rel=1e-6)
 
+    def test_sortino_has_compound_growth_above_our_downside_deviation(self, market: Market) -> None:
+        daily = curve_of(market).daily_returns().iloc[1:]
+        downside = DAYS**0.5 * np.sqrt((np.minimum(daily, 0.0) ** 2).mean())
+        growth = (1.0 + geometric_mean(daily)) ** DAYS - 1.0
+        assert statistics_of(market)["Sortino Ratio"] == pytest.approx(growth / downside, rel=1e-9)
+
     def test_profit_factor_is_of_percentages_ours_of_amounts(self, market: Market) -> None:
         trades = statistics_of(market)["_trades"]
         share = trades["ReturnPct"]

@@ -103,7 +103,8 @@ class TestWhatVectorbtDoesDifferently:
         assert not outcome.trades["closed"].iloc[-1]
         losers = outcome.trades["pnl"] < 0.0
         by_all = outcome.trades["pnl"][~losers].sum() / -outcome.trades["pnl"][losers].sum()
-        same([outcome.metrics["profit_factor"]], [by_all])
+        same(outcome.metrics["profit_factor"], by_all)
+        same(outcome.metrics["win_rate"], (outcome.trades["pnl"] > 0.0).mean())
         assert outcome.metrics["profit_factor"] != pytest.approx(result.metrics["profit_factor"], rel=1e-9)
 
     def test_drawdown_is_ours_with_a_minus(self, small: Market, vectorbt: VectorbtProcess) -> None:
@@ -166,6 +167,11 @@ class TestWhatPyBrokerDoesDifferently:
         first, bought = orders.iloc[0], ours.run(small, position_fraction=1.0, max_position_fraction=1.0).fills.iloc[0]
         same(float(first["shares"]) * float(first["fill_price"]), INITIAL_CASH, 1e-9)
         same(bought["notional"] + bought["fee"], INITIAL_CASH, 1e-9)
+
+    def test_its_own_fill_is_between_low_and_high(self, small: Market) -> None:
+        order = peer_pybroker.run(peer_pybroker.prepare(small), fill="MIDDLE").orders.iloc[0]
+        bar = small.bars.loc[pd.Timestamp(order["date"], tz="UTC")]
+        same(order["fill_price"], (bar["low"] + bar["high"]) / 2.0 * (1.0 + SLIPPAGE))
 
     def test_sharpe_is_of_hourly_returns_by_the_population_deviation(self, small: Market) -> None:
         tested = peer_pybroker.run(peer_pybroker.prepare(small))
