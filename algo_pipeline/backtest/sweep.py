@@ -11,7 +11,7 @@ from algo_pipeline.backtest.accounting import TOLERANCE
 from algo_pipeline.backtest.inputs import Market, one_symbol_market
 from algo_pipeline.backtest.kernel_rules import KernelRules
 from algo_pipeline.backtest.metrics import METRIC_NAMES, annual_growth, elapsed_years
-from algo_pipeline.backtest.sweep_bars import SweepFigures, SweepMarket
+from algo_pipeline.backtest.sweep_bars import SweepFigures, SweepMarket, sweep_by_bars
 from algo_pipeline.backtest.sweep_kernel import sweep
 from algo_pipeline.backtest.sweep_rules import RuleGrid
 from algo_pipeline.common.errors import AccountingError
@@ -71,11 +71,20 @@ def _run(market: Market, rules: FloatArray, progress: Callable[[int, int], None]
     order = _by_thresholds_and_cooldown(rules)
     for start in range(0, len(rules), _CONFIGS_PER_STEP):
         step = order[start : start + _CONFIGS_PER_STEP]
-        part = np.empty((len(figures), len(step)))
-        sweep(flat, rules[step], part)
-        figures[:, step] = part
+        figures[:, step] = _figures(flat, rules[step])
         if progress is not None:
             progress(start + len(step), len(rules))
+    return figures
+
+
+def _figures(market: SweepMarket, rules: FloatArray) -> FloatArray:
+    figures = np.empty((len(SweepFigures._fields), len(rules)))
+    sweep(market, rules, figures)
+    off_plan = np.flatnonzero(np.isnan(figures[0]))
+    if len(off_plan) > 0:
+        part = np.empty((len(figures), len(off_plan)))
+        sweep_by_bars(market, rules[off_plan], part)
+        figures[:, off_plan] = part
     return figures
 
 

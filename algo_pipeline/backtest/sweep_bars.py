@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import prange
 
 from algo_pipeline.backtest.accounting import first_difference
 from algo_pipeline.backtest.kernel_rules import KernelRules
 from algo_pipeline.backtest.metrics import curve_figures, sharpe_ratio, sortino_ratio, trade_outcomes
 from algo_pipeline.backtest.symbol_kernel import priced_fills, run_symbol
 from algo_pipeline.backtest.trades import fill_totals, round_trips
-from algo_pipeline.common.compiled import compiled
+from algo_pipeline.common.compiled import compiled, compiled_parallel
 from algo_pipeline.common.types import FloatArray, IntArray
 
 
@@ -43,6 +44,23 @@ class SweepFigures(NamedTuple):
     holding_bars: float
     costs: float
     imbalance: float
+
+
+@compiled_parallel
+def sweep_by_bars(market: SweepMarket, rules: FloatArray, figures: FloatArray) -> None:
+    """Run every configuration; parameters as in ``sweep_kernel.sweep``."""
+    for i in prange(len(rules)):
+        row = run_by_bars(market, rules_of(rules[i]))
+        for j in range(len(row)):
+            figures[j, i] = row[j]
+
+
+@compiled
+def rules_of(row: FloatArray) -> KernelRules:
+    """The rules that a row of numbers stands for."""
+    return KernelRules(
+        row[0], row[1], row[2], row[3], row[4], int(row[5]), row[6], row[7], row[8], row[9], row[10], row[11], row[12]
+    )
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 A configuration follows the :mod:`~algo_pipeline.backtest.sweep_plan` of its thresholds from trip to trip, by the same
 functions that decide and fill in ``backtest.symbol_kernel``. One that leaves the plan, as an entry was dropped or a
-holding sank to dust, is run bar by bar instead.
+holding sank to dust, is left to ``backtest.sweep_bars``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numba import prange
 
 from algo_pipeline.backtest.kernel_rules import KernelRules, entry_order
 from algo_pipeline.backtest.metrics import sharpe_ratio, sortino_ratio
-from algo_pipeline.backtest.sweep_bars import SweepFigures, SweepMarket, run_by_bars
+from algo_pipeline.backtest.sweep_bars import SweepFigures, SweepMarket, rules_of
 from algo_pipeline.backtest.sweep_curve import (
     Curve,
     Stretch,
@@ -66,7 +66,7 @@ def sweep(market: SweepMarket, rules: FloatArray, figures: FloatArray) -> None:
         :class:`~algo_pipeline.backtest.kernel_rules.KernelRules` by rows; fastest where rows of the same thresholds and
         cooldown follow each other.
     figures : ndarray of shape (15, n_configs)
-        Filled with :class:`SweepFigures` by rows.
+        Filled with :class:`SweepFigures` by rows; NaN for a configuration that left the plan.
     """
     n_configs = len(rules)
     for block in prange((n_configs + _CONFIGS_PER_BLOCK - 1) // _CONFIGS_PER_BLOCK):
@@ -83,24 +83,15 @@ def _run_block(market: SweepMarket, rules: FloatArray, figures: FloatArray) -> N
     daily = np.empty(n_days)
     n_trips = 0
     for i in range(len(rules)):
-        own = _rules_of(rules[i])
-        if i == 0 or not _share_a_plan(own, _rules_of(rules[i - 1])):
+        own = rules_of(rules[i])
+        if i == 0 or not _share_a_plan(own, rules_of(rules[i - 1])):
             n_trips = make_plan(plan, market.closes, market.probabilities, market.day_ends, own)
         outcome = _follow_plan(market, plan, n_trips, balances, own)
         if outcome.is_followed:
             _fill_daily_returns(market, plan, balances, outcome, own.initial_cash, daily)
-            row = _figures(market, outcome, daily, own)
+            _fill_figures(market, outcome, daily, own, figures[:, i])
         else:
-            row = run_by_bars(market, own)
-        for j in range(len(row)):
-            figures[j, i] = row[j]
-
-
-@compiled
-def _rules_of(row: FloatArray) -> KernelRules:
-    return KernelRules(
-        row[0], row[1], row[2], row[3], row[4], int(row[5]), row[6], row[7], row[8], row[9], row[10], row[11], row[12]
-    )
+            figures[:, i] = np.nan
 
 
 @compiled
@@ -182,11 +173,13 @@ def _fill_daily_returns(
 
 
 @compiled
-def _figures(market: SweepMarket, outcome: _Outcome, daily: FloatArray, rules: KernelRules) -> SweepFigures:
+def _fill_figures(
+    market: SweepMarket, outcome: _Outcome, daily: FloatArray, rules: KernelRules, figures: FloatArray
+) -> None:
     totals = outcome.totals
     n_bars = len(market.closes)
     balance = rules.initial_cash + totals.net_sold + (outcome.equity - outcome.cash)
-    return SweepFigures(
+    row = SweepFigures(
         outcome.equity,
         totals.equity / n_bars,
         sharpe_ratio(daily),
@@ -203,3 +196,5 @@ def _figures(market: SweepMarket, outcome: _Outcome, daily: FloatArray, rules: K
         totals.fees + totals.slippage,
         (balance - outcome.equity) / max(rules.initial_cash, outcome.equity),
     )
+    for i in range(len(row)):
+        figures[i] = row[i]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algo_pipeline.backtest import sweep_kernel
+from algo_pipeline.backtest import sweep, sweep_kernel
 from algo_pipeline.backtest.inputs import one_symbol_market
 from algo_pipeline.backtest.kernel_rules import KernelRules
 from algo_pipeline.backtest.sweep_bars import SweepFigures, SweepMarket, run_by_bars
@@ -48,9 +48,7 @@ def likely_config(rng: np.random.Generator) -> BacktestConfig:
 
 def figures_of(market: SweepMarket, configs: list[BacktestConfig]) -> list[SweepFigures]:
     rules = np.array([KernelRules.from_config(config) for config in configs], dtype=np.float64)
-    figures = np.empty((len(SweepFigures._fields), len(configs)))
-    sweep_kernel.sweep(market, rules, figures)
-    return [SweepFigures(*column) for column in figures.T]
+    return [SweepFigures(*column) for column in sweep._figures(market, rules).T]
 
 
 def follows_its_plan(market: SweepMarket, config: BacktestConfig) -> bool:
