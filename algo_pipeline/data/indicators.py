@@ -10,10 +10,12 @@ Arrays are float64 of shape (n_rows,), oldest bar first. Rows before an indicato
 from __future__ import annotations
 
 import math
+from typing import Any, Protocol, cast
 
 import numpy as np
 import talib
 from numba import njit
+from talib import stream
 
 from algo_pipeline.common.types import BoolArray, FloatArray
 from algo_pipeline.data.rolling import window_mean_deviation, window_moments, window_sum, zero_run
@@ -111,12 +113,42 @@ def adx(high: FloatArray, low: FloatArray, length: int) -> FloatArray:
     ----------
     Wilder (1978), "New concepts in technical trading systems".
     """
-    plus, minus = _directional_movement(high, low)
+    plus, minus = directional_movement(high, low)
     span = 2 * length - 1
-    average_plus, average_minus = ema(plus, span), ema(minus, span)
-    difference = np.abs(average_plus - average_minus)
-    difference[_stands_still(plus + minus, length)] = 0.0
-    return 100.0 * ema(ratio(difference, average_plus + average_minus, 0.0), span)
+    index = directional_index(ema(plus, span), ema(minus, span), _stands_still(plus + minus, length))
+    return 100.0 * ema(index, span)
+
+
+class Stream(Protocol):
+    """An indicator carried from bar to bar in constant time: to the bit what its function gives for all bars so far."""
+
+    @property
+    def value(self) -> Any:
+        """At the last bar."""
+
+    def update(self, *bar: float) -> Any:
+        """Take in the next bar; its value."""
+
+
+def ema_stream(values: FloatArray, length: int) -> tuple[Stream, FloatArray]:
+    """:func:`ema`, and how it goes on; leading NaN are no history. Of at least ``length`` values."""
+    handle, filled = stream.EMA.open_and_fill(values, length)
+    return cast("Stream", handle), np.asarray(filled)
+
+
+def macd_stream(close: FloatArray) -> Stream:
+    """How TA-Lib MACD goes on: line, signal, histogram."""
+    return cast("Stream", stream.MACD(close, *MACD_SPANS))
+
+
+def atr_stream(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> Stream:
+    """How :func:`atr` goes on."""
+    return cast("Stream", stream.ATR(high, low, close, length))
+
+
+def rsi_stream(close: FloatArray, length: int) -> Stream:
+    """How TA-Lib RSI goes on, without the neutral value of :func:`rsi`."""
+    return cast("Stream", stream.RSI(close, length))
 
 
 def range_position(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
@@ -188,6 +220,13 @@ def _ratio(numerator: FloatArray, denominator: FloatArray, neutral: float) -> Fl
     return out
 
 
+def directional_index(average_plus: FloatArray, average_minus: FloatArray, still: BoolArray) -> FloatArray:
+    """``|DM⁺ − DM⁻| / (DM⁺ + DM⁻)`` of averaged movements, 0…1; 0 where the market has stood ``still``."""
+    difference = np.abs(average_plus - average_minus)
+    difference[still] = 0.0
+    return ratio(difference, average_plus + average_minus, 0.0)
+
+
 def _stands_still(changes: FloatArray, length: int) -> BoolArray:
     return np.asarray(zero_run(changes) >= length)
 
@@ -201,15 +240,23 @@ def _squared_log_ratio(high: FloatArray, low: FloatArray) -> FloatArray:
 
 
 @njit(cache=True)
-def _directional_movement(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray]:
+def movement(high: float, low: float, high_before: float, low_before: float) -> tuple[float, float]:
+    """Wilder's upward and downward movement from one bar to the next; both 0 where they are equal but for rounding."""
+    up, down = high - high_before, low_before - low
+    tie = _ROUNDING * high
+    if up > 0.0 and up - down > tie:
+        return up, 0.0
+    if down > 0.0 and down - up > tie:
+        return 0.0, down
+    return 0.0, 0.0
+
+
+@njit(cache=True)
+def directional_movement(high: FloatArray, low: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """:func:`movement` of every bar; 0 for the first."""
     plus, minus = np.zeros(high.size), np.zeros(high.size)
     for row in range(1, high.size):
-        up, down = high[row] - high[row - 1], low[row - 1] - low[row]
-        tie = _ROUNDING * high[row]
-        if up > 0.0 and up - down > tie:
-            plus[row] = up
-        elif down > 0.0 and down - up > tie:
-            minus[row] = down
+        plus[row], minus[row] = movement(high[row], low[row], high[row - 1], low[row - 1])
     return plus, minus
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import InsufficientHistoryError
 from algo_pipeline.common.schemas import validate_bars
 from algo_pipeline.common.time import bar_numbers
-from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.common.types import IntArray
 from algo_pipeline.data.feature_registry import FEATURE_NAMES, FEATURES
 from algo_pipeline.data.feature_rows import RECURSIVE, Market, fill_calendar, fill_recursive, fill_windowed
 
@@ -45,27 +47,26 @@ def latest_features(bars: pd.DataFrame) -> pd.DataFrame:
         raise InsufficientHistoryError("The latest features of no bars were asked for.", "Fetch bars first.")
     market = Market.of(bars)
     numbers = bar_numbers(pd.DatetimeIndex(bars.index[-WINDOW_BARS:]))
-    row = latest_row(market.last(WINDOW_BARS), numbers, _recursive_values(market), len(bars))
-    return pd.DataFrame(row[None, :], index=bars.index[-1:], columns=list(FEATURE_NAMES))
+    return latest_frame(bars.index[-1:], market.last(WINDOW_BARS), numbers, _recursive_values(market), len(bars))
 
 
-def latest_row(market: Market, numbers: IntArray, recursive: dict[str, float], n_bars: int) -> FloatArray:
+def latest_frame(
+    index: pd.Index, market: Market, numbers: IntArray, recursive: Mapping[str, float], n_bars: int
+) -> pd.DataFrame:
     """The last row of features.
 
     Parameters
     ----------
+    index : Index of length 1
+        The last bar.
     market : Market
-        At least the last :data:`WINDOW_BARS` bars, or all.
+        The last :data:`WINDOW_BARS` bars, or all if there are fewer.
     numbers : int64 array
         Whole hours since the epoch of those bars.
-    recursive : dict
+    recursive : mapping
         The last value of each recursive feature.
     n_bars : int
         Length of the whole history.
-
-    Returns
-    -------
-    array of shape (37,)
     """
     matrix = np.empty((len(FEATURES), len(numbers)))
     rows = dict(zip(FEATURE_NAMES, matrix, strict=True))
@@ -73,9 +74,9 @@ def latest_row(market: Market, numbers: IntArray, recursive: dict[str, float], n
     fill_calendar(numbers, rows)
     for name, value in recursive.items():
         rows[name][-1] = value
-    row = matrix[:, -1].copy()
-    row[(n_bars < _WARMUPS) | (_bars_since_gap(numbers) < _WINDOWS)] = np.nan
-    return row
+    row = matrix[:, -1:].T.copy()
+    row[0, (n_bars < _WARMUPS) | (_bars_since_gap(numbers) < _WINDOWS)] = np.nan
+    return pd.DataFrame(row, index=index, columns=list(FEATURE_NAMES), copy=False)
 
 
 def _recursive_values(market: Market) -> dict[str, float]:
