@@ -18,6 +18,8 @@ from algo_pipeline.common.types import FloatArray, IntArray, RecordArray
 from algo_pipeline.strategy.position_sizing import floor_to_step
 
 _HIGHEST_SLIPPAGE = 0.999  # a sell's price stays positive
+# Volumes have few decimals, so a share of one is often a whole number of steps; rounding must not take one away.
+_FORGIVEN_ROUNDING = 1.0 + 2.0**-50
 
 
 class VenueBar(Protocol):
@@ -87,7 +89,7 @@ def _slippages(bars: pd.DataFrame, config: BacktestConfig, options: ExecutionOpt
 def _caps(bars: pd.DataFrame, config: BacktestConfig, options: ExecutionOptions) -> FloatArray | float:
     if options.max_volume_share is None:
         return math.inf
-    shares = bars["volume"].to_numpy(np.float64) * options.max_volume_share
+    shares = bars["volume"].to_numpy(np.float64) * options.max_volume_share * _FORGIVEN_ROUNDING
     return _floored(shares, float(10**config.step_decimals))
 
 

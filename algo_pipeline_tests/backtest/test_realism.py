@@ -257,6 +257,11 @@ def test_the_cap_is_a_whole_number_of_steps() -> None:
     assert fills_of(run(bars, [LONG, HOLD], CAPPED)) == [(1, "buy", 3.01, 100.0)]
 
 
+def test_rounding_takes_no_step_from_the_cap() -> None:
+    bars = candles(flat(100.0), flat(100.0, volume=2.8))  # in doubles a tenth of it is 0.27999999999999997
+    assert fills_of(run(bars, [LONG, HOLD], CAPPED)) == [(1, "buy", 0.28, 100.0)]
+
+
 def test_the_rest_of_a_limit_buy_rests_on_until_its_time_out() -> None:
     volumes = [30.0, 0.0, 10.0, 1000.0]
     bars = candles(flat(100.0), *[flat(99.0, volume) for volume in volumes])

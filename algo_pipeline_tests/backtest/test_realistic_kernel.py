@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from algo_pipeline.backtest.engine import AccountResult, BacktestConfig, ExecutionOptions, run_account_backtest
+from algo_pipeline.backtest.reference import reference_backtest
+from algo_pipeline.common.types import Symbol
 from algo_pipeline_tests.backtest.account_markets import AccountMarket, random_account_market
 from algo_pipeline_tests.backtest.realism_examples import FLAT, FREE, HOLD, LONG, Candle, candles, fills_of, flat, run
 from algo_pipeline_tests.market import without_rows
@@ -226,3 +229,24 @@ def test_random_markets_reach_every_kind_of_fill() -> None:
         n_partial_sales += int((result.fills["side"] == "sell").sum()) - len(result.trades)
         n_exits_at_once += int((result.trades["entry_time"] == result.trades["exit_time"]).sum())
     assert min(n_partial_sales, n_exits_at_once, n_inside) >= 10
+
+
+def test_on_real_bars_every_fill_is_that_of_the_decimal_reference(real_bars: Callable[[str], pd.DataFrame]) -> None:
+    """Real volumes have few decimals: shares of them lie on the steps' very edges."""
+    names = {"BTCUSDT": "BTC/USD", "ETHUSDT": "ETH/USD", "SOLUSDT": "SOL/USD"}
+    bars = {Symbol.parse(name): real_bars(file).iloc[-1000:] for file, name in names.items()}
+    rng = np.random.default_rng(1)
+    probability = {
+        symbol: pd.Series(rng.random(len(frame)), index=frame.index).ewm(span=4).mean()
+        for symbol, frame in bars.items()
+    }
+    config = BacktestConfig(fee_in_base=True, max_drawdown=0.5)
+    execution = ExecutionOptions(2, 1, 1e-5, 0.2, 24, 200.0, 300.0, 250.0)
+    result = run_account_backtest(bars, probability, config, execution)
+    reference = reference_backtest(bars, probability, config, execution)
+    assert len(result.fills) == len(reference.fills) > 300
+    assert result.fills["side"].tolist() == [fill.side.value for fill in reference.fills]
+    for column in ("quantity", "price", "fee"):
+        exact = [float(getattr(fill, column)) for fill in reference.fills]
+        np.testing.assert_allclose(result.fills[column], exact, rtol=1e-12)
+    np.testing.assert_allclose(result.equity, np.array(reference.equity, float), rtol=1e-12)
