@@ -1,0 +1,128 @@
+"""What ``doctor`` looks at on this machine: Python, disk, ports, MLflow's and Dagster's stores."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+from urllib.error import URLError
+
+from algo_pipeline.cli.checks import Check, fail, ok, warn
+from algo_pipeline.cli.services import HOST
+from algo_pipeline.common.config import Settings
+from algo_pipeline.common.formatting import number
+
+_OLDEST, _NEWEST = (3, 11), (3, 13)
+_SCARCE_GB, _TOO_LITTLE_GB = 2.0, 0.2
+_ANSWER_S = 2.0
+_SQLITE = "sqlite:///"
+
+
+def python_version() -> Check:
+    """One of the versions that the locked packages exist for."""
+    found = sys.version_info[:2]
+    words = f"Python {found[0]}.{found[1]}"
+    if _OLDEST <= found <= _NEWEST:
+        return ok("python", words)
+    return fail("python", f"{words}; 3.11 to 3.13 are supported.", "Run make setup with one of them.")
+
+
+def disk(settings: Settings) -> Check:
+    """Room for journal, bars and models."""
+    free_gb = shutil.disk_usage(_existing(settings.artifacts_dir)).free / 1e9
+    words = f"{number(free_gb, 1)} GB free at {settings.artifacts_dir}"
+    remedy = "Free disk space, or set ALGO_TRADER_ARTIFACTS_DIR to another disk; docs/operations.md says what may go."
+    if free_gb < _TOO_LITTLE_GB:
+        return fail("disk", words, remedy)
+    return warn("disk", words, remedy) if free_gb < _SCARCE_GB else ok("disk", words)
+
+
+def artifacts_folder(settings: Settings) -> Check:
+    """Whether the journal could be written."""
+    folder = _existing(settings.artifacts_dir / "live")
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return fail(
+            "artifacts",
+            f"{folder} can't be written: {error.strerror or error}.",
+            "Make the folder writable, or set ALGO_TRADER_ARTIFACTS_DIR to another one.",
+        )
+    return ok("artifacts", f"{settings.artifacts_dir} can be written")
+
+
+def dagster_port(settings: Settings) -> Check:
+    """Free, or taken by the web UI itself."""
+    return _port("dagster port", settings.dagster_port, "server_info", "dagster", "ALGO_TRADER_DAGSTER_PORT")
+
+
+def mlflow_port(settings: Settings) -> Check:
+    """Free, or taken by MLflow itself."""
+    return _port("mlflow port", settings.mlflow_port, "health", "OK", "ALGO_TRADER_MLFLOW_PORT")
+
+
+def mlflow_store(settings: Settings) -> Check:
+    """Whether the registry answers; live trading does not need it."""
+    uri = settings.mlflow_uri()
+    path = Path(uri.removeprefix(_SQLITE))
+    if uri.startswith(_SQLITE) and not path.exists():
+        return ok("mlflow store", f"{path} will be made by the first research run")
+    from algo_pipeline.registry.mlflow_registry import CHAMPION, MlflowRegistry
+    from algo_pipeline.registry.records import registered_model_name
+
+    symbol = settings.parsed_symbols()[0]
+    name = registered_model_name(symbol, settings.label)
+    version = MlflowRegistry(uri).alias_version(name, CHAMPION)
+    champion = "no champion" if version is None else f"champion version {version}"
+    return ok("mlflow store", f"it answers: {champion} of {symbol}")
+
+
+def schedule(settings: Settings) -> Check:
+    """Whether the hours are decided without a person."""
+    from algo_pipeline.defs.schedule_state import schedule_state
+
+    state = schedule_state(settings)
+    start = "Run `make ui`, and leave it running: its daemon decides every hour."
+    if not state.has_home:
+        return warn("schedule", f"There is no Dagster home at {state.home} yet: nothing runs by itself.", start)
+    if not state.has_settings:
+        return warn("schedule", f"{state.home} has no dagster.yaml: runs are not retried or monitored.", start)
+    if not state.is_on:
+        remedy = "Turn hourly_decision on under Automation in the Dagster web UI."
+        return warn("schedule", "The schedule hourly_decision is turned off: no hour is decided by itself.", remedy)
+    if not state.is_daemon_alive:
+        return warn("schedule", "hourly_decision is on, but no Dagster daemon is running: it does not tick.", start)
+    return ok("schedule", "hourly_decision is on and the daemon is running")
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    path = path.absolute()
+    return next(each for each in (path, *path.parents) if each.exists())
+
+
+def _port(name: str, port: int, page: str, sign: str, setting: str) -> Check:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_ANSWER_S)
+        if probe.connect_ex((HOST, port)) != 0:
+            return ok(name, f"{port} is free")
+    if sign in _page(f"http://{HOST}:{port}/{page}"):
+        return ok(name, f"{port} is in use by the web UI itself")
+    return warn(name, f"{port} is taken by another program.", f"Stop it, or choose another port with {setting}.")
+
+
+def _page(url: str) -> str:
+    """What a server of this machine answers; empty if it is nothing that can be read."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=_ANSWER_S) as answer:
+            return str(answer.read(4096).decode(errors="replace"))
+    except (URLError, OSError, ValueError):
+        return ""
