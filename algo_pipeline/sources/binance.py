@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import DataValidationError, SourceError, UnknownSymbolError
@@ -82,14 +83,16 @@ class BinanceSource(MarketDataSource):
     def fetch_bars(self, symbol: Symbol, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         """Fetch page by page; closed by Binance's own clock. See :class:`MarketDataSource`."""
         closed_until = min(end, self._server_time())
-        pages, at = [empty_bars()], start
+        pages: list[pd.DataFrame] = []
+        at = start
         while at + BAR <= closed_until:
             page = self._page(symbol, at, closed_until)
             if page.empty:
                 break
             pages.append(page)
             at = _next_start(page, at)
-        return closed_within(pd.concat(pages) if len(pages) > 1 else pages[0], start, closed_until)
+        bars = pd.concat(pages) if len(pages) > 1 else pages[0] if pages else empty_bars()
+        return closed_within(bars, start, closed_until)
 
     @cached_property
     def _exchange(self) -> Any:
@@ -198,14 +201,12 @@ def _parse_klines(rows: Any) -> pd.DataFrame:
         if not _is_kline(row):
             raise _malformed("klines", row)
     try:
-        table = pd.DataFrame([row[:6] for row in rows], columns=[INDEX_NAME, *BAR_COLUMNS]).astype(
-            {INDEX_NAME: "int64", **dict.fromkeys(BAR_COLUMNS, "float64")}
-        )
-        table.index = pd.to_datetime(table.pop(INDEX_NAME), unit="ms", utc=True).dt.as_unit("ns").rename(INDEX_NAME)
+        opened = pd.to_datetime(np.array([row[0] for row in rows], np.int64), unit="ms", utc=True)
+        values = np.array([[float(value) for value in row[1:_KLINE_FIELDS]] for row in rows], np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise _malformed("klines", error) from error
-    table.index = pd.DatetimeIndex(table.index, name=INDEX_NAME)
-    return table
+    index = pd.DatetimeIndex(opened, name=INDEX_NAME).as_unit("ns")
+    return pd.DataFrame(values, index=index, columns=list(BAR_COLUMNS), copy=False)
 
 
 def _is_kline(row: Any) -> bool:

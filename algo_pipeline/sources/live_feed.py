@@ -9,7 +9,7 @@ import pandas as pd
 
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.feature_registry import FEATURE_NAMES, MAX_WARMUP_BARS
-from algo_pipeline.data.latest import latest_features
+from algo_pipeline.data.feature_stream import FeatureStream
 from algo_pipeline.live.champion import BarFeed, BarView, Features
 from algo_pipeline.sources.live_bars import LiveBars
 
@@ -27,6 +27,7 @@ class LiveFeed(BarFeed):
 
     def __init__(self, histories: Mapping[Symbol, LiveBars], exact: Mapping[Symbol, bool]) -> None:
         self._histories, self._exact = histories, exact
+        self._streams: dict[Symbol, FeatureStream] = {}
 
     def bars(self, symbol: Symbol, bar: pd.Timestamp) -> BarView | None:
         """Bring the symbol's history up to ``bar`` as far as the venue has it; None if there is no bar at all."""
@@ -37,7 +38,7 @@ class LiveFeed(BarFeed):
     def features(self, symbol: Symbol, bar: pd.Timestamp) -> Features:
         """The newest bar's features, shape (37,); no row where one of them is unknown."""
         history = self._histories[symbol]
-        row = latest_features(history.frame()).to_numpy()[0]
+        row = self._stream(symbol).latest().to_numpy()[0]
         unknown = [name for name, value in zip(FEATURE_NAMES, row, strict=True) if np.isnan(value)]
         if history.n_bars < MAX_WARMUP_BARS:
             return Features(None, exact=False, reason=f"too little warm-up: {history.n_bars} of {MAX_WARMUP_BARS} bars")
@@ -48,3 +49,12 @@ class LiveFeed(BarFeed):
         if why_not is None and not starts_there:
             why_not = "a later start than the training's: equal to 1e-9"
         return Features(row, exact=why_not is None, reason=why_not)
+
+    def _stream(self, symbol: Symbol) -> FeatureStream:
+        """The symbol's features, brought up to its newest bar."""
+        history, stream = self._histories[symbol], self._streams.get(symbol)
+        if stream is None:
+            stream = self._streams[symbol] = FeatureStream(history.frame())
+        elif stream.n_bars < history.n_bars:
+            stream.append(history.frame().iloc[stream.n_bars :])
+        return stream
