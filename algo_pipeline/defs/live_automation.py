@@ -7,14 +7,11 @@ from algo_pipeline.broker.auth import can_trade, require_paper
 from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.time import last_closed_open, to_utc, utc_now
-from algo_pipeline.defs.live_session import account_time, make_alerter
 from algo_pipeline.defs.partitions import HOURS
 from algo_pipeline.defs.trading import LIVE_TAG, hourly_job, partition_key
 from algo_pipeline.live.alerts import Alert, Severity
-from algo_pipeline.live.journal import Journal
-from algo_pipeline.live.monitoring import is_holding, overdue_hours, severity_of_missed
-from algo_pipeline.live.state import StateStore
 
+# What a session needs (Numba, TA-Lib, the clients) is imported where a tick uses it: the code location loads sooner.
 _NOT_CONFIGURED = (
     "No paper account is configured: set ALGO_TRADER_ALPACA_API_KEY and ALGO_TRADER_ALPACA_SECRET_KEY, or "
     "ALGO_TRADER_ALPACA_TRADING_URL to a sandbox (algo-pipeline sandbox)."
@@ -31,6 +28,8 @@ _NOT_CONFIGURED = (
 )
 def hourly_decision(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """One run for all symbols, partitioned by the bar's hour."""
+    from algo_pipeline.defs.live_session import account_time
+
     try:
         settings = load_settings()
         if not can_trade(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key):
@@ -79,6 +78,11 @@ def missed_hours(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 
 def _overdue_alert(settings: Settings) -> str:
     """Alert if hours are overdue; in any case say what was found."""
+    from algo_pipeline.defs.live_session import account_time
+    from algo_pipeline.live.journal import Journal
+    from algo_pipeline.live.monitoring import is_holding, overdue_hours, severity_of_missed
+    from algo_pipeline.live.state import StateStore
+
     folder = settings.artifacts_dir / "live"
     state = StateStore(folder).load(Journal(folder))
     if state.last_bar is None:
@@ -94,4 +98,6 @@ def _overdue_alert(settings: Settings) -> str:
 
 
 def _raise(severity: Severity, code: str, title: str, text: str) -> None:
+    from algo_pipeline.defs.live_session import make_alerter
+
     make_alerter(load_settings()).raise_alert(Alert(severity, code, title, text, utc_now()))

@@ -7,8 +7,6 @@ import pandas as pd
 
 from algo_pipeline.common.config import load_settings
 from algo_pipeline.common.time import to_utc
-from algo_pipeline.defs.live_metadata import decision_metadata, order_metadata
-from algo_pipeline.defs.live_session import open_session
 from algo_pipeline.defs.partitions import HOURS
 from algo_pipeline.defs.stage import stage
 
@@ -45,6 +43,10 @@ _POOL = "live_account"
 )
 def hourly_trading(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Decide and trade one hour; run again, it resumes what the journal holds and repeats nothing."""
+    # Imported here: Numba, TA-Lib and the clients would make every load of the code location half as long again.
+    from algo_pipeline.defs.live_metadata import decision_metadata, order_metadata
+    from algo_pipeline.defs.live_session import open_session
+
     with stage(context), open_session(load_settings()) as session:
         report = session.run_hour(partition_bar(context.partition_key))
     yield dg.MaterializeResult(asset_key="live_decision", metadata=decision_metadata(report))
