@@ -39,6 +39,9 @@ class Files(Protocol):
 class DiskFiles:
     """:class:`Files` of this machine."""
 
+    def __init__(self) -> None:
+        self._named: set[Path] = set()
+
     def size(self, path: Path) -> int:
         """Bytes in the file; 0 if there is none."""
         with _storage_errors(path, "read"):
@@ -64,6 +67,8 @@ class DiskFiles:
             path.parent.mkdir(parents=True, exist_ok=True)
             with _descriptor(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:
                 before = os.fstat(descriptor).st_size
+                if before == 0:
+                    self._named.discard(path)
                 written = os.write(descriptor, data)
                 if written != len(data):
                     if os.fstat(descriptor).st_size == before + written:
@@ -72,10 +77,12 @@ class DiskFiles:
 
     def sync(self, path: Path) -> None:
         """Return when the file's content and its name are on the disk."""
+        # A name stays where it was synced once; the folder is waited for when this object meets the file.
         with _storage_errors(path, "written"):
-            for place in (path, path.parent):
+            for place in (path,) if path in self._named else (path, path.parent):
                 with _descriptor(place, os.O_RDONLY) as descriptor:
                     os.fsync(descriptor)
+        self._named.add(path)
 
     def truncate(self, path: Path, size: int) -> None:
         """Cut the file to its first ``size`` bytes."""

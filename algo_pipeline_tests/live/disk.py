@@ -19,6 +19,7 @@ class CrashingFiles(DiskFiles):
     """
 
     def __init__(self, at: int | None = None, after: bool = False, torn_bytes: int | None = None) -> None:
+        super().__init__()
         self.calls: list[tuple[str, str]] = []
         self.bytes_read = 0
         self._at, self._after, self._torn_bytes = at, after, torn_bytes
@@ -69,6 +70,7 @@ class RefusingFiles(DiskFiles):
     """The real disk, of which some calls fail."""
 
     def __init__(self, *verbs: str) -> None:
+        super().__init__()
         self.refused = set(verbs)
 
     def sync(self, path: Path) -> None:

@@ -83,6 +83,7 @@ class CrashingFiles(DiskFiles):
     """The real disk behind crash points. Nothing is really synced: only a power cut could tell."""
 
     def __init__(self, points: CrashPoints) -> None:
+        super().__init__()
         self._points = points
 
     def append(self, path: Path, data: bytes) -> None:
