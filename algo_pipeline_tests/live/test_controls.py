@@ -9,7 +9,18 @@ import pytest
 from algo_pipeline.common.errors import BrokerError, ConfigValueError, LiveStateError
 from algo_pipeline.live.controls import halt, resume
 from algo_pipeline.live.events import Event, Outcome
-from algo_pipeline_tests.live.harness import BTC, ETH, SOL, Fault, Filling, World, broken_promises, lost_orders
+from algo_pipeline_tests.live.harness import (
+    BTC,
+    ETH,
+    SOL,
+    CrashPoints,
+    Fault,
+    Filling,
+    SimulatedCrash,
+    World,
+    broken_promises,
+    lost_orders,
+)
 from algo_pipeline_tests.live.worlds import hour, scripted
 
 
@@ -59,13 +70,15 @@ class TestHalt:
 
     def test_a_buy_that_was_never_taken_is_not_sent_after_a_halt(self, tmp_path):
         world = scripted(tmp_path, {BTC: [0.7, 0.5]})
-        world.broker.faults += [Fault("place", "before", 3), Fault("find", "before", 40)]
-        world.tick(hour(0))
-        world.broker.faults.clear()
-        sent = world.broker.requests["place"]
-        world.halt(flatten=False)
-        assert world.broker.requests["place"] == sent
-        assert not world.state.open_intents
+        counted = CrashPoints()
+        world.clone(tmp_path / "twin").tick(hour(0), points=counted)
+        with pytest.raises(SimulatedCrash):
+            world.tick(hour(0), points=CrashPoints(counted.steps.index("request place")))
+        assert world.state.open_intents
+        (result,) = world.halt(flatten=False).orders
+        assert (result.outcome, world.broker.sent) == (Outcome.ABANDONED_STALE, [])
+        world.run(hour(0))
+        assert world.broker.sent == []
 
     def test_resting_orders_are_cancelled_before_flattening(self, tmp_path):
         world = scripted(tmp_path, {BTC: [0.7, 0.3, 0.5]})

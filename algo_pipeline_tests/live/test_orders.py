@@ -111,8 +111,14 @@ class TestRefused:
     def test_a_refusal_is_final_and_not_sent_again(self, executor, broker):
         broker.faults.append(Fault("place", "refuse"))
         done = executor.settle(an_intent(), fresh())
-        assert (done.outcome, broker.requests["place"]) == (Outcome.REFUSED, 1)
+        assert (done.outcome, broker.requests["place"], broker.requests["find"]) == (Outcome.REFUSED, 1, 0)
         assert "says no" in done.note
+
+    def test_a_repetition_that_is_refused_is_looked_for_and_not_sent_a_third_time(self, executor, broker, clock):
+        broker.faults += [Fault("place", "before"), Fault("place", "refuse", 99)]
+        done = executor.settle(an_intent(), fresh())
+        assert (done.outcome, broker.requests["place"]) == (Outcome.REFUSED, 2)
+        assert clock.now() - NOW >= pd.Timedelta(seconds=10)
 
     def test_a_refused_repetition_is_no_proof_that_the_first_was_not_taken(self, executor, broker):
         # The first order took the cash, so that the repetition is refused while look-ups lag behind.
@@ -166,6 +172,14 @@ class TestAmbiguous:
         assert max(sends) <= DEADLINE
         assert len(sends) > 5
         assert clock.now() - max(sends) >= pd.Timedelta(seconds=10)
+
+    def test_ten_seconds_are_waited_after_a_send_at_the_last_moment(self, broker, clock):
+        clock.at = DEADLINE
+        broker.faults.append(Fault("place", "before"))
+        done = Executor(broker, clock).settle(an_intent(), Mandate(True, DEADLINE, DEADLINE))
+        assert done.outcome is Outcome.ABANDONED_STALE
+        assert broker.requests["place"] == 1
+        assert clock.now() - DEADLINE >= pd.Timedelta(seconds=10)
 
     def test_after_the_deadline_it_is_looked_up_and_never_sent(self, broker, clock):
         clock.at = DEADLINE + pd.Timedelta(seconds=1)

@@ -114,9 +114,10 @@ class TestHoldings:
 
     def test_a_difference_that_passes_within_seconds_is_none(self, tmp_path):
         world = holding_world(tmp_path)
-        positions, answers = world.broker._positions, iter([(), ()])
-        world.broker._positions = lambda: next(answers, None) or positions()
+        positions, answers = world.broker._positions, [(), ()]
+        world.broker._positions = lambda: answers.pop() if answers else positions()
         assert world.tick(hour(2)).stopped is None
+        assert answers == []
         assert not world.lines_of(Event.DIFFERENCE)
 
     def test_a_holding_outside_the_configured_symbols_is_a_difference(self, tmp_path):

@@ -401,6 +401,18 @@ class TestOrders:
         assert decisions(world, hour(5)) == {"BTC/USD": ("LONG", "none")}
         assert broken_promises(world) == []
 
+    def test_an_entry_ends_an_exit_whose_remainder_had_become_dust_by_the_price(self, tmp_path):
+        closes = {BTC: [100.0, 100.0, 40.0, 40.0, 40.0, 40.0]}
+        world = scripted(tmp_path, {BTC: [0.7, 0.3, 0.7, 0.5]}, closes, replace(LIVE, max_drawdown=1.0))
+        world.tick(hour(0))
+        world.broker.filling = Filling(share=Decimal("0.999"))
+        world.tick(hour(1))
+        world.broker.filling = Filling()
+        world.tick(hour(2))
+        assert decisions(world, hour(2)) == {"BTC/USD": ("LONG", "enter")}
+        world.tick(hour(3))
+        assert decisions(world, hour(3)) == {"BTC/USD": ("HOLD", "none")}
+
     def test_a_refused_exit_alerts_and_is_tried_again_on_the_next_bar(self, tmp_path):
         world = scripted(tmp_path, {BTC: [0.7, 0.3, 0.5, 0.5]})
         world.tick(hour(0))
