@@ -40,6 +40,16 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def dagster_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty Dagster home: making one takes seconds, copying it none."""
+    from algo_pipeline.defs.instance import open_instance
+
+    made = workshop(tmp_path_factory.mktemp("dagster_template"))
+    with made.active() as settings, open_instance(settings):
+        return made.artifacts / "dagster"
+
+
 SECRETS = {
     "ALGO_TRADER_ALPACA_API_KEY": "MARKERkey71c9",
     "ALGO_TRADER_ALPACA_SECRET_KEY": "MARKERsecret8d2e",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -102,12 +103,15 @@ class LiveShop:
 
 
 @contextmanager
-def live_shop(root: Path) -> Iterator[LiveShop]:
+def live_shop(root: Path, dagster_template: Path | None = None) -> Iterator[LiveShop]:
     """This process works in a shop whose sandbox stands a minute after the first traded bar's close."""
     config = SandboxConfig({BTC: market()}, start=FIRST + BAR + pd.Timedelta("60s"))
     with running_sandbox(config) as url:
         control = SandboxControl(url)
+        root.mkdir(parents=True, exist_ok=True)
         shop = workshop(root, **sandbox_environment(url))
+        if dagster_template is not None:
+            shutil.copytree(dagster_template, shop.artifacts / "dagster", symlinks=True)
         with shop.active() as settings:
             yield LiveShop(shop, settings, control, url)
         control.close()

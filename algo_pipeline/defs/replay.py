@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from algo_pipeline.broker.auth import require_paper
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.time import BAR
@@ -55,6 +56,7 @@ def replay(
     """
     if last < first:
         raise ConfigValueError(f"The replay must end after it starts; it was {first} to {last}.", "Correct the times.")
+    require_paper(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key)
     clock = SandboxClock(settings.alpaca_trading_url)
     decided = orders = 0
     with open_session(settings, clock=clock) as session:

@@ -57,7 +57,6 @@ hourly_job = dg.define_asset_job(
     "hourly_decision",
     selection=dg.AssetSelection.assets("live_decision", "paper_order"),
     executor_def=dg.in_process_executor,
-    partitions_def=HOURS,
     # Every retry looks at the clock and the journal again, so that repeating a run is safe; an order has no retry.
     tags={**LIVE_TAG, **_RETRY_TAGS},
     description="Decide on the last closed bar of every symbol and place the paper orders that follow.",
