@@ -26,6 +26,7 @@ __all__ = ["FIRST_PREVIOUS", "JOURNAL_FILE", "TORN_FILE", "WAY_OUT", "Journal", 
 
 JOURNAL_FILE = "decisions.jsonl"
 TORN_FILE = "decisions.jsonl.torn"
+_HOLE = b"\0" * 16  # what a power cut leaves of a page that was not written; JSON has no NUL
 WAY_OUT = (
     f"Restore {JOURNAL_FILE} from a backup; or move it away, check the account at the broker, and start from its "
     'holdings with: algo-pipeline resume --adopt --reason "…".'
@@ -47,8 +48,9 @@ _EMPTY = _Tail(0, FIRST_PREVIOUS, 0)
 class Journal:
     """``decisions.jsonl`` in ``folder``. Only the holder of the runner's lock may append; anyone may read.
 
-    An incomplete last line, left by a kill or a power cut, is no line: readers pass over it, and the next append moves
-    it to ``decisions.jsonl.torn``. Any other damage raises CorruptFileError, naming the line and the way out.
+    An incomplete last line, left by a kill or a power cut (no newline, or nothing where data should be), is no line:
+    readers pass over it, and the next append moves it to ``decisions.jsonl.torn``. Any other damage raises
+    CorruptFileError, naming the line and the way out.
     """
 
     def __init__(self, folder: Path, files: Files | None = None) -> None:
@@ -157,7 +159,7 @@ class Journal:
             self.sync()
         tail = self._tail_at(size)
         if tail is None:
-            raise self._damaged(None, "its end changed while it was read")
+            raise self._damaged(None, "its last line is no JSON object")
         return tail
 
     def _tail_at(self, offset: int) -> _Tail | None:
@@ -173,11 +175,10 @@ class Journal:
             raise self._damaged(None, "its last line has no number") from error
 
     def _whole_size(self, size: int) -> int:
-        """Where the last complete line ends: not inside a line, and not behind one that is no JSON."""
+        """Where the last complete line ends."""
         end = last_newline(self._files, self._path, size)
-        text = line_ending_at(self._files, self._path, end) if end else None
-        if text is not None and json_object(text) is None:
-            return end - len(text) - 1
+        while (text := line_ending_at(self._files, self._path, end)) is not None and _is_torn(text):
+            end -= len(text) + 1
         return end
 
     def _verified(self, text: bytes, tail: _Tail) -> JournalLine:
@@ -195,11 +196,16 @@ class Journal:
 
 
 def _whole_lines(data: bytes) -> list[bytes]:
-    """The lines of ``data`` without an incomplete last one."""
+    """The lines of ``data`` up to the last complete one."""
     *texts, _ = data.split(b"\n")
-    if texts and json_object(texts[-1]) is None:
+    while texts and _is_torn(texts[-1]):
         texts.pop()
     return texts
+
+
+def _is_torn(text: bytes) -> bool:
+    """Whether a last line, though it has its newline, was never written whole: it is blank or has a hole."""
+    return not text.strip() or _HOLE in text
 
 
 def _read_back(text: bytes, start: int) -> JournalLine:

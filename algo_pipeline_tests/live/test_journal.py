@@ -238,7 +238,14 @@ class TestDurability:
         assert not torn_path(tmp_path).exists()
 
     @pytest.mark.parametrize(
-        "end", [b"\x00" * 700, b'{"timestamp": "20' + b"\x00" * 5000, b"\x00" * 20_000 + b"\n", b"\xff\xfe\n", b"\n"]
+        "end",
+        [
+            b"\x00" * 700,
+            b'{"timestamp": "20' + b"\x00" * 5000,
+            b"\x00" * 20_000 + b"\n",
+            b'{"a"' + b"\x00" * 90 + b"}\n",
+            b"\n",
+        ],
     )
     def test_what_a_power_cut_leaves_at_the_end_is_torn(self, journal: Journal, tmp_path: Path, end: bytes) -> None:
         lines = journal.append([mark(), decision()], AT)
@@ -391,6 +398,18 @@ class TestDamage:
                 Journal(tmp_path).verify()
         assert journal.path.read_bytes() == damaged
         assert not torn_path(tmp_path).exists()
+
+    @pytest.mark.parametrize("end", [b"\xff\xfe\n", b"{}\n", b'{"timestamp": "2024"\n', b"a\x00b\n"])
+    def test_a_last_line_that_was_changed_is_damage_not_a_torn_line(
+        self, journal: Journal, texts: list[bytes], tmp_path: Path, end: bytes
+    ) -> None:
+        damaged = b"".join(texts) + end
+        journal.path.write_bytes(damaged)
+        with pytest.raises(CorruptFileError, match="Line 5 "):
+            journal.read()
+        with pytest.raises(CorruptFileError, match=r"decisions\.jsonl is damaged: its last line"):
+            Journal(tmp_path).append([mark(5)], AT)
+        assert journal.path.read_bytes() == damaged
 
     @given(position=st.integers(0, 10**6), value=st.integers(0, 255))
     @settings(max_examples=200, deadline=None)
