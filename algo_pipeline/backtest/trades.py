@@ -12,7 +12,7 @@ from algo_pipeline.common.types import FloatArray, IntArray, Side
 
 TRADE_COLUMNS = ("entry_time", "exit_time", "quantity", "entry_price", "exit_price", "fees", "pnl", "return")
 FILL_COLUMNS = ("timestamp", "side", "quantity", "price", "fee", "notional")
-_SIDES = np.array([Side.BUY.value, Side.SELL.value], dtype=object)
+_BUY, _SELL = (np.array([side.value], dtype=object) for side in (Side.BUY, Side.SELL))
 
 
 class RoundTrips(NamedTuple):
@@ -64,8 +64,8 @@ def round_trips(places: IntArray, values: FloatArray, quantities: FloatArray, fe
     n = 0
     for s in range(len(quantities)):
         n = _trips_of_symbol(s, places, values, quantities[s], fee_rate_in_coin, trip_places, trips, last_fills, n)
-    if len(quantities) == 1:
-        return RoundTrips(trip_places[:n].copy(), trips[:, :n].copy())
+    if len(quantities) == 1 and n == n_sales:
+        return RoundTrips(trip_places, trips)
     order = np.argsort(last_fills[:n])
     return RoundTrips(trip_places[order], trips[:, order])
 
@@ -138,6 +138,6 @@ def trades_frame(trips: RoundTrips, times: pd.DatetimeIndex) -> pd.DataFrame:
 def fills_frame(places: IntArray, values: FloatArray, times: pd.DatetimeIndex) -> pd.DataFrame:
     """One row per fill, columns :data:`FILL_COLUMNS`; ``quantity`` is what was traded, before a fee in coin."""
     quantity = np.abs(values[:, 0])
-    sides = _SIDES[(values[:, 0] < 0.0).astype(np.int64)]
+    sides = np.where(values[:, 0] < 0.0, _SELL, _BUY)
     columns = [times.take(places[:, 0]), sides, quantity, values[:, 1], values[:, 2], quantity * values[:, 1]]
     return pd.DataFrame(dict(zip(FILL_COLUMNS, columns, strict=True)), copy=False)
