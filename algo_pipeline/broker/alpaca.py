@@ -10,34 +10,37 @@ import math
 import time
 from collections.abc import Callable
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import pandas as pd
 
 from algo_pipeline.broker.auth import PaperAccess
+from algo_pipeline.broker.failures import ApiFailure, document_of
+from algo_pipeline.broker.headers import HeaderWatch
 from algo_pipeline.broker.wire import (
-    ApiFailure,
-    answered,
+    account_from,
+    clock_from,
+    exact_float,
     order_from,
-    position_from,
-    says_not_found,
-    says_used_id,
+    orders_from,
+    positions_from,
 )
-from algo_pipeline.common.errors import AmbiguousBrokerError, BrokerError, BrokerRefusedError, DataValidationError
-from algo_pipeline.common.time import to_utc, utc_now
+from algo_pipeline.common.errors import AmbiguousBrokerError, BrokerError, BrokerRefusedError, PaperOnlyError
+from algo_pipeline.common.logger import SecretMasker
+from algo_pipeline.common.time import utc_now
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.interfaces.broker import Account, BaseBroker, BrokerOrder, Position
 from algo_pipeline.interfaces.market_data import MarketDataSource
 
 _CONNECT_S, _READ_S = 3.0, 10.0
-_READ_RETRY_WAITS_S = (0.5, 1.0)
+_RETRY_WAITS_S = (0.5, 1.0)
+_RETRY_WITHIN_S = 12.0
 _PAGE_ORDERS = 500
-_MAX_CLOCK_SKEW = pd.Timedelta(seconds=30)
-_REQUESTS_KEPT_FREE = 10
-_LONGEST_PAUSE_S = 60.0
+_SHOWN_CHARACTERS = 80
 _NO_LONGER_CANCELABLE = frozenset({404, 422})
+_NO_SANDBOX = "Start it: `algo-pipeline sandbox`."
+_NO_ALPACA = "Check the network and Alpaca's status page, then run again."
 
 _Answer = TypeVar("_Answer")
 
@@ -45,16 +48,22 @@ _Answer = TypeVar("_Answer")
 class AlpacaBroker(BaseBroker):
     """One Alpaca paper account, or a sandbox that speaks its protocol.
 
+    Questions and cancellations are asked again, at most twice and within a dozen seconds, where the failure may pass;
+    they wait where fewer than ten requests of Alpaca's minute are left. Orders do neither.
+
+    A proxy of the environment is used for Alpaca, where it sees an encrypted tunnel only, and never on loopback; a
+    ``.netrc`` is not read.
+
     Parameters
     ----------
     access : PaperAccess
         From ``auth.require_paper``: nothing else can be traded with.
     market_data : MarketDataSource
         Where :meth:`get_bars` takes bars from.
-    wall_clock, sleep : callable
-        This machine's clock and how to wait; tests pass their own.
+    wall_clock, sleep, elapsed_s : callable
+        This machine's clock, how to wait, and seconds since some moment; tests pass their own.
     read_timeout_s : float
-        Limit of one answer.
+        Limit of one answer's silence.
     """
 
     def __init__(
@@ -64,13 +73,14 @@ class AlpacaBroker(BaseBroker):
         *,
         wall_clock: Callable[[], pd.Timestamp] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
+        elapsed_s: Callable[[], float] = time.monotonic,
         read_timeout_s: float = _READ_S,
     ) -> None:
         self._access, self._market_data = access, market_data
-        self._wall_clock, self._sleep = wall_clock, sleep
+        self._wall_clock, self._sleep, self._elapsed_s = wall_clock, sleep, elapsed_s
         self._timeout_s = (_CONNECT_S, read_timeout_s)
-        self._skew: pd.Timedelta | None = None
-        self._pause_s = 0.0
+        self._headers = HeaderWatch(wall_clock)
+        self._mask = SecretMasker(key.get_secret_value() for key in (access.api_key, access.secret_key)).mask
 
     def now(self) -> pd.Timestamp:
         """On loopback the venue's clock; else this machine's, once it was compared with Alpaca's.
@@ -81,12 +91,12 @@ class AlpacaBroker(BaseBroker):
             If the two are more than 30 s apart.
         """
         if self._access.is_loopback:
-            raw = self._read(self._client.get_clock)
-            return _parsed(lambda: to_utc(raw["timestamp"]), raw)
-        if self._skew is None:
-            self._read(self._client.get_clock)
-        if self._skew is None or abs(self._skew) > _MAX_CLOCK_SKEW:
-            apart = "unknown" if self._skew is None else f"{abs(self._skew).total_seconds():.0f} s"
+            return self._answer("asking for the time", self._client.get_clock, clock_from)
+        if not self._headers.clocks_agree:
+            self._answer("asking for the time", self._client.get_clock, clock_from)
+        if not self._headers.clocks_agree:
+            skew = self._headers.skew
+            apart = "unknown" if skew is None else f"{abs(skew).total_seconds():.0f} s"
             raise BrokerError(
                 f"This machine's clock and Alpaca's must agree within 30 s; the difference is {apart}.",
                 "Set the clock (for example: timedatectl set-ntp true), then run again.",
@@ -95,21 +105,11 @@ class AlpacaBroker(BaseBroker):
 
     def get_account(self) -> Account:
         """See :class:`BaseBroker`."""
-        raw = self._read(self._client.get_account)
-        return _parsed(
-            lambda: Account(
-                str(raw["id"]),
-                Decimal(str(raw["cash"])),
-                Decimal(str(raw["equity"])),
-                any(raw.get(name) is True for name in ("trading_blocked", "account_blocked")),
-            ),
-            raw,
-        )
+        return self._answer("asking for the account", self._client.get_account, account_from)
 
     def get_positions(self) -> tuple[Position, ...]:
         """See :class:`BaseBroker`."""
-        raw = self._read(self._client.get_all_positions)
-        return _parsed(lambda: tuple(position_from(item) for item in _list(raw)), raw)
+        return self._answer("asking for the positions", self._client.get_all_positions, positions_from)
 
     def get_bars(self, symbol: Symbol, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         """Closed bars of the market-data source."""
@@ -120,6 +120,7 @@ class AlpacaBroker(BaseBroker):
         from alpaca.trading.enums import OrderSide, TimeInForce
         from alpaca.trading.requests import MarketOrderRequest
 
+        client = self._client  # made here: what fails before the request is not ambiguous
         order = MarketOrderRequest(
             symbol=str(symbol),
             qty=exact_float(quantity),
@@ -128,31 +129,27 @@ class AlpacaBroker(BaseBroker):
             client_order_id=client_order_id,
         )
         try:
-            raw = self._call(lambda: self._client.submit_order(order))
+            raw = self._asked_once(partial(client.submit_order, order))
         except ApiFailure as failure:
-            if failure.is_refusal and not says_used_id(failure):
+            if failure.is_refusal and not failure.says_used_id:
                 raise BrokerRefusedError(
-                    f"Alpaca refused the {side.value} of {quantity} {symbol}: {failure.words}",
-                    "The order was not taken; see the broker's reason.",
+                    f"Alpaca refused the {side.value} of {quantity} {symbol}: {failure.words}.", failure.remedy
                 ) from None
             raise failure.as_ambiguous(f"the {side.value} order {client_order_id}") from None
-        placed = _parsed(lambda: order_from(raw), raw)
-        if placed.client_order_id != client_order_id:
-            raise AmbiguousBrokerError(f"Alpaca answered the order {client_order_id} with another order.")
-        return placed
+        return self._same_order(self._parsed(order_from, raw), client_order_id)
 
     def find_order(self, client_order_id: str) -> BrokerOrder | None:
-        """None only for Alpaca's own 404. See :class:`BaseBroker`."""
+        """None only for Alpaca's own 404; whatever else is no order is ambiguous. See :class:`BaseBroker`."""
+        doing = f"looking up the order {client_order_id}"
         try:
-            raw = self._read(lambda: self._client.get_order_by_client_id(client_order_id), raw_failures=True)
+            raw = self._asked(partial(self._client.get_order_by_client_id, client_order_id))
         except ApiFailure as failure:
-            if says_not_found(failure):
+            if failure.says_not_found:
                 return None
-            raise failure.as_error("looking up an order") from None
-        found = _parsed(lambda: order_from(raw), raw)
-        if found.client_order_id != client_order_id:
-            raise AmbiguousBrokerError(f"Alpaca answered the look-up of {client_order_id} with another order.")
-        return found
+            raise AmbiguousBrokerError(
+                f"Alpaca gave no usable answer when {doing}: {failure.words}.", failure.remedy or self._remedy
+            ) from None
+        return self._same_order(self._parsed(order_from, raw), client_order_id)
 
     def get_open_orders(self) -> tuple[BrokerOrder, ...]:
         """See :class:`BaseBroker`."""
@@ -166,70 +163,32 @@ class AlpacaBroker(BaseBroker):
     def cancel_order(self, order: BrokerOrder) -> None:
         """See :class:`BaseBroker`."""
         try:
-            self._call(lambda: self._client.cancel_order_by_id(order.broker_order_id))
+            self._asked(partial(self._client.cancel_order_by_id, order.broker_order_id))
         except ApiFailure as failure:
-            if failure.status not in _NO_LONGER_CANCELABLE:
-                raise failure.as_error(f"cancelling {order.client_order_id}") from None
+            if not (failure.is_refusal and failure.status in _NO_LONGER_CANCELABLE):
+                raise failure.as_error(f"cancelling {order.client_order_id}", self._remedy) from None
+
+    @property
+    def _remedy(self) -> str:
+        return _NO_SANDBOX if self._access.is_loopback else _NO_ALPACA
 
     @cached_property
     def _client(self) -> Any:
-        from alpaca.trading.client import TradingClient
-
-        timeout_s, pace, observe = self._timeout_s, self._pace, self._observe
-
-        class PatientClient(TradingClient):
-            """With a time-out on every request and without the client's own retries, which repeat orders."""
-
-            def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
-                del retry
-                pace()
-                return super()._one_request(method, url, {**opts, "timeout": timeout_s}, 0)
-
-            def prepare(self, *, trust_env: bool) -> None:
-                self._session.hooks["response"].append(observe)
-                self._session.trust_env = trust_env
-                self._session.auth = _as_it_is  # else a .netrc of this machine's user would be sent along
-
-        client = PatientClient(
-            self._access.api_key.get_secret_value(),
-            self._access.secret_key.get_secret_value(),
-            raw_data=True,
-            url_override=self._access.trading_url,
-        )
-        # A proxy named in the environment must not see keys on their way to this machine itself.
-        client.prepare(trust_env=not self._access.is_loopback)
-        return client
-
-    def _observe(self, response: Any, *_: object, **__: object) -> None:
-        """Note the server's clock and how many requests this minute still allows."""
-        headers = response.headers
-        try:
-            self._skew = self._wall_clock() - to_utc(parsedate_to_datetime(headers["Date"]))
-        except (KeyError, ValueError, TypeError):
-            self._skew = None
-        try:
-            remaining, reset_s = int(headers["X-Ratelimit-Remaining"]), float(headers["X-Ratelimit-Reset"])
-            until_reset_s = reset_s - self._wall_clock().timestamp()
-            self._pause_s = until_reset_s if remaining < _REQUESTS_KEPT_FREE else 0.0
-        except (KeyError, ValueError):
-            self._pause_s = 0.0
-
-    def _pace(self) -> None:
-        if self._pause_s > 0 and not self._access.is_loopback:
-            self._sleep(min(self._pause_s, _LONGEST_PAUSE_S))
-            self._pause_s = 0.0
+        return _paper_client(self._access, self._timeout_s, self._headers, self._mask)
 
     def _orders(self, status: str, after: pd.Timestamp | None) -> tuple[BrokerOrder, ...]:
         """All pages, oldest first; a page starts where the last one ended, so that none is lost between two."""
         found: dict[str, BrokerOrder] = {}
         while True:
-            raw = self._read(lambda after=after: self._page_of_orders(status, after))  # type: ignore[misc]
-            page = _parsed(lambda raw=raw: [order_from(item) for item in _list(raw)], raw)  # type: ignore[misc]
-            new = [order for order in page if order.broker_order_id not in found]
-            found |= {order.broker_order_id: order for order in new}
-            if len(page) < _PAGE_ORDERS or not new or new[-1].created_at is None:
+            page = self._answer("asking for orders", partial(self._page_of_orders, status, after), orders_from)
+            n_known = len(found)
+            found |= {order.broker_order_id: order for order in page}
+            if len(page) < _PAGE_ORDERS:
                 return tuple(found.values())
-            after = new[-1].created_at - pd.Timedelta(microseconds=1)
+            newest = page[-1].created_at
+            if len(found) == n_known or newest is None:
+                raise AmbiguousBrokerError("Alpaca's list of orders does not end: a page repeats the one before.")
+            after = newest - pd.Timedelta(microseconds=1)
 
     def _page_of_orders(self, status: str, after: pd.Timestamp | None) -> Any:
         from alpaca.common.enums import Sort
@@ -244,56 +203,85 @@ class AlpacaBroker(BaseBroker):
         )
         return self._client.get_orders(request)
 
-    def _read(self, request: Callable[[], _Answer], *, raw_failures: bool = False) -> _Answer:
-        """A question, asked again at most twice where the failure may pass; never used for an order."""
-        for wait_s in (*_READ_RETRY_WAITS_S, None):
+    def _answer(self, doing: str, request: Callable[[], Any], parse: Callable[[Any], _Answer]) -> _Answer:
+        try:
+            raw = self._asked(request)
+        except ApiFailure as failure:
+            raise failure.as_error(doing, self._remedy) from None
+        return self._parsed(parse, raw)
+
+    def _asked(self, request: Callable[[], Any]) -> Any:
+        """A question's answer; asked again where the failure may pass. Never used for an order."""
+        retry_until_s, waits_s = self._elapsed_s() + _RETRY_WITHIN_S, iter(_RETRY_WAITS_S)
+        while True:
+            self._wait_for_allowance()
             try:
-                return self._call(request)
+                return self._asked_once(request)
             except ApiFailure as failure:
-                if failure.is_refusal or wait_s is None:
-                    if raw_failures:
-                        raise
-                    raise failure.as_error("asking for the account") from None
-                self._sleep(wait_s)
-        raise AssertionError  # pragma: no cover - the loop always returns or raises
+                wait_s = next(waits_s, math.inf)
+                if not failure.is_passing or self._elapsed_s() + wait_s > retry_until_s:
+                    raise
+            self._sleep(wait_s)
 
-    def _call(self, request: Callable[[], _Answer]) -> _Answer:
-        return answered(request, secrets=(self._access.api_key, self._access.secret_key))
+    def _wait_for_allowance(self) -> None:
+        wait_s = 0.0 if self._access.is_loopback else self._headers.wait_s()
+        if wait_s > 0.0:
+            self._sleep(wait_s)
+
+    def _asked_once(self, request: Callable[[], Any]) -> Any:
+        """Whatever fails becomes an ApiFailure without a past: the frames of the HTTP library hold the keys."""
+        try:
+            return request()
+        except PaperOnlyError:
+            raise
+        except ApiFailure as error:
+            failure = ApiFailure(error.status, error.body, error.words)
+        except Exception as error:  # whatever went wrong, the request may have been taken
+            failure = ApiFailure(None, None, type(error).__name__)
+        raise failure
+
+    def _parsed(self, parse: Callable[[Any], _Answer], raw: Any) -> _Answer:
+        try:
+            return parse(raw)
+        except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        shown, why = self._mask(str(raw))[:_SHOWN_CHARACTERS], self._mask(problem)[:_SHOWN_CHARACTERS]
+        raise AmbiguousBrokerError(f"Alpaca answered with something that can't be read ({why}): {shown!r}.")
+
+    @staticmethod
+    def _same_order(order: BrokerOrder, client_order_id: str) -> BrokerOrder:
+        if order.client_order_id != client_order_id:
+            raise AmbiguousBrokerError(f"Alpaca answered about the order {client_order_id} with another order.")
+        return order
 
 
-def exact_float(quantity: Decimal) -> float:
-    """The double that JSON writes as this quantity; where none does, the nearest one below.
+def _paper_client(
+    access: PaperAccess, timeout_s: tuple[float, float], headers: HeaderWatch, mask: Callable[[str], str]
+) -> Any:
+    from alpaca.trading.client import TradingClient
 
-    The venue itself said how much it holds, so that a sale of all of it is not cut to any number of decimals.
+    class PaperClient(TradingClient):
+        """alpaca-py's paths and parameters, each over one request: with a time-out, no retry and no redirect."""
 
-    Raises
-    ------
-    DataValidationError
-        If it isn't positive.
-    """
-    value = float(quantity)
-    while Decimal(repr(value)) > quantity:
-        value = math.nextafter(value, 0.0)
-    if not value > 0.0:
-        raise DataValidationError(f"An order needs a positive quantity; it was {quantity}.", "Drop the order.")
-    return value
+        def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
+            del retry
+            if not url.startswith(f"{access.trading_url}/"):
+                raise PaperOnlyError("alpaca-py would have asked another host than the paper account's.")
+            options = {**opts, "timeout": timeout_s, "allow_redirects": False}
+            response = self._session.request(method, url, **options)
+            headers.note(response.headers)
+            return document_of(response.status_code, response.content, mask)
+
+        def prepare(self, *, trust_env: bool) -> None:
+            self._session.trust_env = trust_env
+            self._session.auth = _as_it_is  # else a .netrc of this machine's user would be sent along
+
+    keys = access.api_key.get_secret_value(), access.secret_key.get_secret_value()
+    client = PaperClient(*keys, raw_data=True, url_override=access.trading_url)
+    # A proxy named in the environment must not see keys on their way to this machine itself.
+    client.prepare(trust_env=not access.is_loopback)
+    return client
 
 
 def _as_it_is(request: Any) -> Any:
     return request
-
-
-def _list(raw: Any) -> list[Any]:
-    if not isinstance(raw, list):
-        raise TypeError("a list is expected")
-    return raw
-
-
-def _parsed(parse: Callable[[], _Answer], raw: Any) -> _Answer:
-    try:
-        return parse()
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        shown = str(raw)[:80]
-        raise AmbiguousBrokerError(
-            f"Alpaca answered with something that can't be read: {shown!r}.", "Look again."
-        ) from error
