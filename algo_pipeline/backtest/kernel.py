@@ -122,8 +122,7 @@ def run_symbols(
                 if action == _EXIT:
                     orders[s] = -held[s]
                 elif action == _ENTER:
-                    free_cash = cash - _reserved(orders, marks, rules)
-                    orders[s] = entry_order(free_cash, equity, held[s], marks[s], rules)
+                    orders[s] = entry_order(cash - _reserved(orders, marks, rules), equity, held[s], marks[s], rules)
             n_orders += orders[s] != 0.0
     return kill_bar, n_fills, bars_held
 
