@@ -80,6 +80,16 @@ class TestHalt:
         world.run(hour(0))
         assert world.broker.sent == []
 
+    def test_a_sale_of_unknown_outcome_is_not_repeated_by_a_halt(self, tmp_path):
+        world = holding_world(tmp_path, later=0.3)
+        world.broker.faults += [Fault("place", "before", 10_000), Fault("find", "before", 10_000)]
+        world.tick(hour(2))
+        world.broker.faults = [Fault("find", "before", 10_000)]
+        requests = world.broker.requests["place"]
+        report = world.halt(flatten=True)
+        assert world.broker.requests["place"] == requests
+        assert "outcome unknown" in report.notes[0]
+
     def test_resting_orders_are_cancelled_before_flattening(self, tmp_path):
         world = scripted(tmp_path, {BTC: [0.7, 0.3, 0.5]})
         world.tick(hour(0))

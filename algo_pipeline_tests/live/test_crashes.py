@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,9 +21,10 @@ from algo_pipeline_tests.live.harness import (
     broken_promises,
     lost_orders,
 )
-from algo_pipeline_tests.live.worlds import hour, scripted
+from algo_pipeline_tests.live.worlds import LIVE, hour, scripted
 
 CRASH_BAR = 2
+ALMOST_ALL = replace(LIVE, position_fraction=0.6, max_position_fraction=0.6)
 
 
 def busy_world(folder: Path) -> World:
@@ -47,6 +49,7 @@ def up_to_the_crash_bar(world: World, *, miss: bool = False, deposit: bool = Fal
 WORLDS: dict[str, Callable[[Path], World]] = {
     "busy": lambda folder: up_to_the_crash_bar(busy_world(folder)),
     "first": lambda folder: scripted(folder, {BTC: [0.5] * CRASH_BAR + [0.7], ETH: [0.5] * CRASH_BAR + [0.7]}),
+    "cash binds": lambda folder: scripted(folder, {BTC: [0.5, 0.5, 0.7], ETH: [0.5, 0.5, 0.7]}, config=ALMOST_ALL),
     "kill switch": lambda folder: up_to_the_crash_bar(kill_switch_world(folder)),
     "missed and deposit": lambda folder: up_to_the_crash_bar(busy_world(folder), miss=True, deposit=True),
 }

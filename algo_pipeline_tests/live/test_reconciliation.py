@@ -152,6 +152,13 @@ class TestHoldings:
         unexplained = share < 0 and bought * fee * Decimal(repr(-share)) > Decimal("1e-9")
         assert (comparison.difference is not None) == unexplained
 
+    def test_so_is_what_an_abandoned_order_may_have_filled_after_all(self):
+        intent = Intent("algo-x", BTC, Side.BUY, Decimal(10), hour(0), "d", hour(0))
+        state = LiveState(cash=Decimal(5000), abandoned={"algo-x": intent})
+        snapshot = Snapshot(Account("a", Decimal(4000), Decimal(0)), {BTC: Position(BTC, *[Decimal(10)] * 2)}, (), ())
+        assert compare(snapshot, state, (BTC,), RULES).difference is None
+        assert not compare(snapshot, state, (BTC,), RULES).is_settled
+
     @given(filled=st.decimals(0, 10, places=6), side=st.sampled_from(Side))
     def test_whatever_an_open_order_may_have_filled_is_explained_but_is_no_new_base(self, filled, side):
         intent = Intent("algo-x", BTC, side, Decimal(10), hour(0), "d", hour(0))
@@ -225,6 +232,15 @@ class TestCash:
         assert (report.skipped, world.state.killed_at) == (None, None)
         world.tick(hour(3))
         assert len(world.lines_of(Event.ADJUSTMENT)) == 1
+
+    def test_a_deposit_beside_a_sale_is_known_to_the_cent(self, tmp_path):
+        world = scripted(tmp_path, {BTC: [0.7, 0.3, 0.5]})
+        world.tick(hour(0))
+        world.tick(hour(1))
+        world.broker.cash += Decimal(1000)
+        world.tick(hour(2))
+        (line,) = world.lines_of(Event.ADJUSTMENT)
+        assert Decimal(line.details["delta_usd"]) == 1000
 
     def test_cents_and_late_fees_are_no_adjustment(self, tmp_path):
         world = scripted(tmp_path, {BTC: [0.7, 0.3, 0.5, 0.5]})

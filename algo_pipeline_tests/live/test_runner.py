@@ -120,6 +120,14 @@ class TestTime:
         assert world.broker.sent == []
         assert not world.lines_of(Event.MARK)
 
+    def test_features_that_take_too_long_send_nothing(self, tmp_path):
+        world = one_entry(tmp_path)
+        features = world.feed.features
+        world.feed.features = lambda symbol, bar: (world.clock.sleep(700), features(symbol, bar))[1]
+        assert "more than 600 s" in str(world.tick(hour(0)).skipped)
+        assert world.broker.sent == []
+        assert (decisions(world, hour(0)), len(world.lines_of(Event.SKIPPED_STALE))) == ({}, 1)
+
     def test_the_last_moment_still_decides(self, tmp_path):
         world = one_entry(tmp_path)
         world.clock.at = hour(1) + pd.Timedelta(seconds=600)
