@@ -21,8 +21,6 @@ from algo_pipeline.data.rolling import window_moments, zero_run
 Rows = Mapping[str, FloatArray]
 """An array of shape (n_bars,) per feature, to be filled."""
 
-RECURSIVE: tuple[str, ...] = tuple(spec.name for spec in FEATURES if spec.warmup_bars > spec.window_bars)
-
 _WARMUP_BARS = {spec.name: spec.warmup_bars for spec in FEATURES}
 _DAYS_PER_WEEK = 7
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
@@ -46,10 +44,6 @@ class Market:
         open_, high, low, close = (bars[name].to_numpy() * prices for name in PRICE_COLUMNS)
         return cls(open_, high, low, close, bars["volume"].to_numpy() * volumes)
 
-    def last(self, n_bars: int) -> Market:
-        """The last ``n_bars`` bars, or all if there are fewer; scaled as the whole."""
-        return Market(*(getattr(self, name)[-n_bars:] for name in ("open", "high", "low", "close", "volume")))
-
     @property
     def typical_price(self) -> FloatArray:
         """Mean of high, low and close."""
@@ -66,7 +60,7 @@ def fill_windowed(market: Market, rows: Rows) -> None:
 
 
 def fill_recursive(market: Market, rows: Rows) -> None:
-    """Fill the features :data:`RECURSIVE`, which carry something of all bars before."""
+    """Fill every feature that carries something of all bars before."""
     close = market.close
     for bars in (12, 48):
         rows[f"ema_ratio_{bars}"][:] = close / indicators.ema(close, bars) - 1.0
