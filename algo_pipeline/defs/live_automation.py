@@ -8,6 +8,7 @@ from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.time import last_closed_open, to_utc, utc_now
 from algo_pipeline.defs.partitions import HOURS
+from algo_pipeline.defs.resources import PARTITION_TAG
 from algo_pipeline.defs.trading import LIVE_TAG, hourly_job, partition_key
 from algo_pipeline.live.alerts import Alert, Severity
 
@@ -57,8 +58,15 @@ def hourly_decision(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg
 )
 def live_run_failures(context: dg.RunFailureSensorContext) -> None:
     """Tell the person that an hour's run failed, and why."""
-    hour = context.partition_key or "an hour"
-    _raise(Severity.CRITICAL, "run_failed", f"The run of {hour} failed", context.failure_event.message or "see the run")
+    hour = context.dagster_run.tags.get(PARTITION_TAG, "an hour")
+    _raise(Severity.CRITICAL, "run_failed", f"The run of {hour} failed", _why(context))
+
+
+def _why(context: dg.RunFailureSensorContext) -> str:
+    """What the failed step said for people; what Dagster says of the run where no step did."""
+    failures = [event.step_failure_data for event in context.get_step_failure_events()]
+    told = [failure.user_failure_data.description for failure in failures if failure.user_failure_data is not None]
+    return "; ".join(text for text in told if text) or context.failure_event.message or "See the run in Dagster."
 
 
 @dg.sensor(

@@ -44,7 +44,10 @@ _ASSETS: dict[str, tuple[str, set[str], set[str]]] = {
         },
         {"json", "mlflow"},
     ),
+    "live_decision": ("live", set(), {"python"}),
+    "paper_order": ("live", {"live_decision"}, {"alpaca"}),
 }
+_LIVE = {"live_decision", "paper_order"}
 # Asset of each check, and whether it blocks.
 _CHECKS = {
     "bars_are_valid_and_on_the_hour": ("raw_ohlcv", True),
@@ -77,16 +80,23 @@ def test_the_asset_graph_is_the_one_designed(specs: dict[str, dg.AssetSpec]) -> 
 
 
 def test_every_asset_says_what_it_is_whose_it_is_and_how_fresh_it_should_be(specs: dict[str, dg.AssetSpec]) -> None:
-    for spec in specs.values():
+    for name, spec in specs.items():
         assert len(spec.description or "") > 40
-        assert spec.owners == ["team:research"]
+        assert spec.owners == ["team:trading" if name in _LIVE else "team:research"]
         assert spec.code_version
-        assert isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition)
-        assert spec.partitions_def.name == "symbols"
         assert spec.freshness_policy is not None
 
 
-def test_bars_should_be_a_day_old_at_most_and_models_a_week(specs: dict[str, dg.AssetSpec]) -> None:
+def test_research_is_partitioned_by_symbol_and_live_by_hour(specs: dict[str, dg.AssetSpec]) -> None:
+    for name, spec in specs.items():
+        if name in _LIVE:
+            assert isinstance(spec.partitions_def, dg.HourlyPartitionsDefinition)
+        else:
+            assert isinstance(spec.partitions_def, dg.DynamicPartitionsDefinition)
+            assert spec.partitions_def.name == "symbols"
+
+
+def test_bars_should_be_a_day_old_at_most_models_a_week_and_decisions_two_hours(specs: dict[str, dg.AssetSpec]) -> None:
     def warning_hours(name: str) -> float:
         policy = specs[name].freshness_policy
         assert policy is not None
@@ -94,6 +104,7 @@ def test_bars_should_be_a_day_old_at_most_and_models_a_week(specs: dict[str, dg.
 
     assert warning_hours("raw_ohlcv") == 26
     assert warning_hours("registered_model") == 8 * 24
+    assert warning_hours("live_decision") == 2
 
 
 def test_the_checks_and_which_of_them_block(definitions: dg.Definitions) -> None:
@@ -105,7 +116,7 @@ def test_the_checks_and_which_of_them_block(definitions: dg.Definitions) -> None
 
 def test_the_jobs_run_in_process_one_symbol_at_a_time(definitions: dg.Definitions) -> None:
     research, ingest = (definitions.resolve_job_def(name) for name in ("research", "ingest"))
-    assert research.asset_layer.executable_asset_keys == {AssetKey(name) for name in _ASSETS}
+    assert research.asset_layer.executable_asset_keys == {AssetKey(name) for name in _ASSETS if name not in _LIVE}
     assert ingest.asset_layer.executable_asset_keys == {AssetKey("raw_ohlcv")}
     for job in (research, ingest):
         assert job.executor_def.name == "in_process"
@@ -113,7 +124,7 @@ def test_the_jobs_run_in_process_one_symbol_at_a_time(definitions: dg.Definition
         assert job.tags["algo-pipeline/research"] == "true"
 
 
-def test_bars_come_daily_and_models_weekly_by_default(definitions: dg.Definitions) -> None:
+def test_bars_come_daily_models_weekly_and_decisions_hourly_by_default(definitions: dg.Definitions) -> None:
     found = {
         schedule.name: (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone, schedule.default_status)
         for schedule in definitions.get_repository_def().schedule_defs
@@ -122,12 +133,14 @@ def test_bars_come_daily_and_models_weekly_by_default(definitions: dg.Definition
     assert found == {
         "daily_ingest": ("ingest", "20 0 * * *", "UTC", running),
         "weekly_retrain": ("research", "40 0 * * 0", "UTC", running),
+        "hourly_decision": ("hourly_decision", "1 * * * *", "UTC", running),
     }
 
 
-def test_a_sensor_keeps_partitions_in_step_with_the_settings(definitions: dg.Definitions) -> None:
-    (sensor,) = definitions.get_repository_def().sensor_defs
-    assert (sensor.name, sensor.default_status) == ("configured_symbols", dg.DefaultSensorStatus.RUNNING)
+def test_the_sensors_are_on(definitions: dg.Definitions) -> None:
+    found = {sensor.name: sensor.default_status for sensor in definitions.get_repository_def().sensor_defs}
+    names = ("configured_symbols", "live_run_failures", "missed_hours")
+    assert found == dict.fromkeys(names, dg.DefaultSensorStatus.RUNNING)
 
 
 def test_a_tick_asks_for_one_run_per_known_symbol(definitions: dg.Definitions) -> None:
