@@ -36,7 +36,6 @@ def exists(home: str) -> bool:
 
 HOMES = table("Homes of the original design")
 PRESENT = [home for row in HOMES for home in quoted(row[1])]
-TO_COME = [home for row in HOMES for home in quoted(row[2])]
 
 
 class TestHomes:
@@ -44,16 +43,9 @@ class TestHomes:
     def test_a_home_named_as_present_exists(self, home):
         assert exists(home)
 
-    @pytest.mark.parametrize("home", TO_COME)
-    def test_a_home_to_come_does_not_exist_yet(self, home):
-        assert not exists(home), f"{home} exists now: move it to the column of homes in docs/architecture.md"
-
-    def test_no_home_is_both(self):
-        assert not set(PRESENT) & set(TO_COME)
-
     def test_every_part_has_a_home_or_is_said_to_be_gone(self):
         assert len(HOMES) > 20
-        assert all(row[1] or row[2] for row in HOMES)
+        assert all(row[1] for row in HOMES)
 
 
 class TestImports:
