@@ -83,7 +83,8 @@ def entry_quantity(
 ) -> float:
     """Quantity of the buy order that brings a flat account to its target; 0 if there is none.
 
-    The largest whole number of steps that, added to what is held, does not exceed ``fraction · equity / close``.
+    The largest whole number of steps that, added to what is held, does not exceed ``fraction · equity / close``; none
+    where that is more than a double holds.
 
     Parameters
     ----------
@@ -99,6 +100,8 @@ def entry_quantity(
         The order is a whole number of steps; worth less than the minimum at ``close`` it is dropped.
     """
     missing = fraction * equity / close - held
+    if missing == np.inf:  # more units than a double counts
+        return 0.0
     # Floored once: a double that stands for a whole number of steps may lie just below it and lose one more.
     quantity = floor_to_step(min(missing, affordable), steps_per_unit)
     return 0.0 if counts_as_flat(quantity, close, min_notional) else quantity

@@ -116,3 +116,7 @@ def test_an_entry_below_the_minimum_notional_is_dropped() -> None:
 def test_no_entry_without_fraction_or_cash() -> None:
     assert entry(fraction=0.0) == 0.0
     assert entry(affordable=-3.0) == 0.0
+
+
+def test_an_entry_of_more_units_than_a_double_holds_is_dropped() -> None:
+    assert entry(equity=1e300, close=1e-100) == 0.0
