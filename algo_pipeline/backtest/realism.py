@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from algo_pipeline.common.errors import ConfigValueError
+from algo_pipeline.common.trading_rules import GREATEST_COUNT, is_count, is_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,9 @@ class ExecutionOptions:
         self._require_integer("limit_timeout_bars", minimum=1, may_be_none=True)
         self._require_integer("latency_bars", minimum=0)
         self._require_integer("volatility_window_bars", minimum=2)
-        _require(_is_number(self.volatility_slippage) and self.volatility_slippage >= 0, "volatility_slippage", self)
+        _require(is_number(self.volatility_slippage) and self.volatility_slippage >= 0, "volatility_slippage", self)
         share = self.max_volume_share
-        _require(share is None or (_is_number(share) and 0 < share <= 1), "max_volume_share", self)
+        _require(share is None or (is_number(share) and 0 < share <= 1), "max_volume_share", self)
         self._require_distance("stop_loss_bps", below=10_000.0)
         self._require_distance("take_profit_bps", below=math.inf)
         self._require_distance("trailing_stop_bps", below=10_000.0)
@@ -69,27 +70,23 @@ class ExecutionOptions:
 
     def _require_integer(self, name: str, minimum: int, *, may_be_none: bool = False) -> None:
         value = getattr(self, name)
-        _require((value is None and may_be_none) or (type(value) is int and value >= minimum), name, self)
+        _require((value is None and may_be_none) or is_count(value, minimum), name, self)
 
     def _require_distance(self, name: str, below: float) -> None:
         value = getattr(self, name)
-        _require(value is None or (_is_number(value) and 0 < value < below), name, self)
+        _require(value is None or (is_number(value) and 0 < value < below), name, self)
 
 
 _DOMAINS = {
-    "limit_timeout_bars": "None or an integer >= 1",
-    "latency_bars": "an integer >= 0",
+    "limit_timeout_bars": f"None or an integer >= 1 and <= {GREATEST_COUNT}",
+    "latency_bars": f"an integer >= 0 and <= {GREATEST_COUNT}",
     "max_volume_share": "None or a number in (0, 1]",
     "volatility_slippage": "a finite number >= 0",
-    "volatility_window_bars": "an integer >= 2",
+    "volatility_window_bars": f"an integer >= 2 and <= {GREATEST_COUNT}",
     "stop_loss_bps": "None or a number > 0 and < 10000",
     "take_profit_bps": "None or a finite number > 0",
     "trailing_stop_bps": "None or a number > 0 and < 10000",
 }
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _require(holds: bool, name: str, options: ExecutionOptions) -> None:

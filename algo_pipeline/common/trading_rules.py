@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 
 from algo_pipeline.common.errors import ConfigValueError
 
+GREATEST_COUNT = 10**9
+"""Most bars that a setting may count: over a hundred thousand years, and far within what compiled code counts."""
 _FINITE_NON_NEGATIVE = ("max_drawdown", "fee_bps", "slippage_bps", "min_notional", "position_fraction")
 
 
@@ -29,7 +32,7 @@ class BacktestConfig:
     max_drawdown : float
         Drawdown (1 − equity/peak) at which the kill switch latches, > 0; 1.0 or more switches it off in effect.
     cooldown_bars : int
-        Bars that must pass between an exit's fill and the decision of the next entry.
+        Bars that must pass between an exit's fill and the decision of the next entry, at most 1e9.
     fee_bps, slippage_bps : float
         Taker fee on quote notional; half spread plus slippage, both in 1e-4.
     fee_in_base : bool
@@ -63,24 +66,25 @@ class BacktestConfig:
 
     def __post_init__(self) -> None:
         for name in _FINITE_NON_NEGATIVE:
-            _require(_is_number(getattr(self, name)) and getattr(self, name) >= 0, name, "a finite number >= 0", self)
-        _require(_is_number(self.initial_cash) and self.initial_cash > 0, "initial_cash", "a finite number > 0", self)
+            _require(is_number(getattr(self, name)) and getattr(self, name) >= 0, name, "a finite number >= 0", self)
+        _require(is_number(self.initial_cash) and self.initial_cash > 0, "initial_cash", "a finite number > 0", self)
         _require(self.max_drawdown > 0, "max_drawdown", "a number > 0", self)
         _require(
-            _is_number(self.enter_threshold)
-            and _is_number(self.exit_threshold)
+            is_number(self.enter_threshold)
+            and is_number(self.exit_threshold)
             and 0 <= self.exit_threshold <= self.enter_threshold <= 1,
             "exit_threshold",
             f"0 <= exit_threshold <= enter_threshold ({self.enter_threshold}) <= 1",
             self,
         )
         cap = self.max_position_fraction
-        _require(_is_number(cap) and 0 < cap <= 1, "max_position_fraction", "a number in (0, 1]", self)
-        _require(type(self.cooldown_bars) is int and self.cooldown_bars >= 0, "cooldown_bars", "an integer >= 0", self)
+        _require(is_number(cap) and 0 < cap <= 1, "max_position_fraction", "a number in (0, 1]", self)
+        _require(is_count(self.cooldown_bars), "cooldown_bars", f"an integer >= 0 and <= {GREATEST_COUNT}", self)
+        _require(isinstance(self.fee_in_base, bool), "fee_in_base", "True or False", self)
         _require(self.fee_bps < 10_000 and self.slippage_bps < 10_000, "fee_bps and slippage_bps", "below 10000", self)
         _require(_is_power_of_ten_step(self.quantity_step), "quantity_step", "10**-d with 0 <= d <= 12", self)
         buffer = self.cash_buffer_bps
-        _require(buffer is None or (_is_number(buffer) and buffer >= 0), "cash_buffer_bps", "None or >= 0", self)
+        _require(buffer is None or (is_number(buffer) and buffer >= 0), "cash_buffer_bps", "None or >= 0", self)
 
     @property
     def fee_rate(self) -> float:
@@ -103,12 +107,20 @@ class BacktestConfig:
         return round(-math.log10(self.quantity_step))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_count(value: object, minimum: int = 0) -> bool:
+    """Whether a value is a whole number of bars from ``minimum`` to :data:`GREATEST_COUNT`."""
+    return type(value) is int and minimum <= value <= GREATEST_COUNT
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number that a finite double can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max  # NaN is not; an integer of any size is compared exactly
 
 
 def _is_power_of_ten_step(step: float) -> bool:
-    if not (_is_number(step) and 0 < step <= 1):
+    if not (is_number(step) and 0 < step <= 1):
         return False
     decimals = round(-math.log10(step))
     return 0 <= decimals <= 12 and float(Decimal(1).scaleb(-decimals)) == step

@@ -37,6 +37,8 @@ PATIENT = ExecutionOptions(limit_timeout_bars=3, max_volume_share=0.1)
         ("limit_timeout_bars", 1.0),
         ("limit_timeout_bars", True),
         ("latency_bars", -1),
+        ("latency_bars", 10**30),
+        ("limit_timeout_bars", 2**63),
         ("latency_bars", None),
         ("max_volume_share", 0.0),
         ("max_volume_share", 1.1),
@@ -44,12 +46,14 @@ PATIENT = ExecutionOptions(limit_timeout_bars=3, max_volume_share=0.1)
         ("volatility_slippage", -0.1),
         ("volatility_slippage", math.inf),
         ("volatility_window_bars", 1),
+        ("volatility_window_bars", 10**9 + 1),
         ("stop_loss_bps", 0.0),
         ("stop_loss_bps", 10_000.0),
         ("trailing_stop_bps", 10_000),
         ("trailing_stop_bps", "5"),
         ("take_profit_bps", 0),
         ("take_profit_bps", math.inf),
+        ("take_profit_bps", 10**400),
     ],
 )
 def test_an_option_outside_its_domain_is_refused_by_name(name: str, value: object) -> None:

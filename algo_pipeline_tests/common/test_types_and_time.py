@@ -87,6 +87,9 @@ def test_structure_comes_first() -> None:
         ({"fee_bps": float("nan")}, "fee_bps"),
         ({"max_drawdown": 0.0}, "max_drawdown"),
         ({"cash_buffer_bps": -1.0}, "cash_buffer_bps"),
+        ({"cooldown_bars": 10**30}, "cooldown_bars"),
+        ({"initial_cash": 10**400}, "initial_cash"),
+        ({"fee_in_base": "false"}, "fee_in_base"),
     ],
 )
 def test_trading_rules_outside_their_domain_are_refused(changes: dict[str, float], message: str) -> None:
