@@ -145,7 +145,14 @@ def _aligned_probability(times: pd.Index[pd.Timestamp], probability: pd.Series[f
 def _as_floats(probability: pd.Series[float]) -> FloatArray:
     if probability.dtype == np.float64:
         return np.asarray(probability.array, np.float64)  # with a value for NaN, to_numpy would copy
-    return np.asarray(probability.to_numpy(dtype=np.float64, na_value=math.nan), np.float64)
+    try:
+        if pd.api.types.is_complex_dtype(probability.dtype):
+            raise TypeError("complex numbers")
+        return np.asarray(probability.to_numpy(dtype=np.float64, na_value=math.nan), np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataValidationError(
+            f"Probabilities must be numbers; found {probability.dtype} ({error}).", "Pass a Series of floats."
+        ) from error
 
 
 def _are_same(left: pd.Index[Any], right: pd.Index[Any]) -> bool:
