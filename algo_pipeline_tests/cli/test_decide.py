@@ -137,6 +137,15 @@ class TestReplay:
 
 
 class TestEveryCommand:
+    @pytest.mark.parametrize("name", ["decide", "replay", "status", "halt", "resume", "doctor"])
+    def test_help_teaches_its_use_with_examples(self, live: LiveShop, command: Command, name: str) -> None:
+        ended = command(name, "--help")
+        assert ended.code == 0
+        assert f"algo-pipeline {name} [OPTIONS]" in ended.out
+        assert "Example" in ended.out
+        assert f"  algo-pipeline {name}" in ended.out
+        assert not live.folder.exists()
+
     @pytest.mark.parametrize("arguments", COMMANDS, ids=names)
     @pytest.mark.parametrize(
         "url", [LIVE_HOST, "https://paper-api.alpaca.markets.example", "http://127.0.0.1@evil.example"]
