@@ -57,15 +57,13 @@ def report(session: Session) -> str:
 def rows(session: Session) -> list[Row]:
     """A line per recipe and stage, and what the bootstrap intervals take alone."""
     rounds = 1 if session.quick else 5
-    return [row for recipe in RECIPES for row in _recipe_rows(session, recipe, rounds)] + _bootstrap(session, rounds)
-
-
-def _recipe_rows(session: Session, recipe: Recipe, rounds: int) -> list[Row]:
-    watch = Stopwatch()
-    run_research(session.source.bootstrap(N_REAL_BARS, 0), recipe)  # compiles and warms up
-    for number in range(1, rounds + 1):
-        _time_stages(watch, session.source.bootstrap(N_REAL_BARS, number), recipe)
-    return watch.rows(recipe.describe(), N_REAL_BARS, _WHOLE)
+    watches = {recipe: Stopwatch() for recipe in RECIPES}
+    for number in range(rounds + 1):
+        bars = session.source.bootstrap(N_REAL_BARS, number)
+        for recipe, watch in watches.items():
+            _time_stages(Stopwatch() if number == 0 else watch, bars, recipe)  # the first round compiles and warms up
+    stages = [row for recipe, watch in watches.items() for row in watch.rows(recipe.describe(), N_REAL_BARS, _WHOLE)]
+    return stages + _bootstrap(session, rounds)
 
 
 def _time_stages(watch: Stopwatch, bars: pd.DataFrame, recipe: Recipe) -> None:
