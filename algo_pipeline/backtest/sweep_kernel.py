@@ -194,7 +194,7 @@ def _fill_figures(
         float(totals.n_trades),
         float(totals.holding_bars),
         totals.fees + totals.slippage,
-        (balance - outcome.equity) / max(rules.initial_cash, outcome.equity),
+        (balance - outcome.equity) / outcome.curve.peak,  # the sums round at the size of the greatest fill
     )
     for i in range(len(row)):
         figures[i] = row[i]

@@ -48,8 +48,8 @@ class RuleGrid:
 
     @classmethod
     def of(cls, grid: Mapping[str, Iterable[object]], base: BacktestConfig) -> RuleGrid:
-        """Read every iterable once."""
-        return cls({name: list(values) for name, values in grid.items()}, base)
+        """Read every iterable once; NumPy's numbers become Python's."""
+        return cls({name: [_plain(value) for value in values] for name, values in grid.items()}, base)
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.values if name not in _FIELDS]
@@ -113,3 +113,7 @@ class RuleGrid:
         for wrong in np.flatnonzero(exit_ > enter)[:1]:
             combination = {name: choices[self._places(name)[wrong]] for name, choices in self.values.items()}
             dataclasses.replace(self.base, **combination)  # raises
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value

@@ -79,3 +79,21 @@ def test_a_grid_that_makes_no_configuration_is_refused(grid: dict[str, list[floa
     bars = random_bars(5)
     with pytest.raises(ConfigValueError, match=message):
         run_sweep(bars, random_probability(bars), grid)
+
+
+def test_an_account_that_grows_a_billionfold_and_loses_it_again_adds_up() -> None:
+    prices = np.array([1.0, 1.0, 1e15, 1e15, 1e15, 1e15, 1e3, 1e3, 1.0, 1.0, 1.0])
+    bars = random_bars(len(prices)).assign(open=prices, high=prices, low=prices, close=prices)
+    probability = pd.Series([0.7, 0.5, 0.3, 0.5, 0.7, 0.5, 0.3, 0.5, 0.7, 0.5, 0.3], index=bars.index)
+    base = BacktestConfig(max_drawdown=1.0, position_fraction=1.0, max_position_fraction=1.0)
+    rows = run_sweep(bars, probability, {"fee_bps": [3.0, 7.0, 25.0]}, base=base)
+    for fee, (_, row) in zip((3.0, 7.0, 25.0), rows.iterrows(), strict=True):
+        assert_row_equals_backtest(row, bars, probability, dataclasses.replace(base, fee_bps=fee))
+
+
+def test_values_may_be_those_of_an_array() -> None:
+    bars = random_bars(60)
+    probability = random_probability(bars)
+    grid = {"cooldown_bars": np.arange(3), "fee_bps": np.array([0.0, 25.0], np.float32)}
+    plain = {"cooldown_bars": [0, 1, 2], "fee_bps": [0.0, 25.0]}
+    pd.testing.assert_frame_equal(run_sweep(bars, probability, grid), run_sweep(bars, probability, plain))
