@@ -29,6 +29,8 @@ def started(bar: pd.Timestamp, snapshot: Snapshot, strategy: str) -> Entry:
 def reconciled(bar: pd.Timestamp, snapshot: Snapshot, flat: Sequence[Symbol], comparison: Comparison) -> Entry:
     """What the broker holds, all of it explained."""
     details = {**_account(snapshot), "flat": [str(symbol) for symbol in flat], "notes": list(comparison.notes)}
+    if comparison.fees_owed:
+        details["fees_owed"] = {str(symbol): plain(owed) for symbol, owed in comparison.fees_owed.items()}
     return Entry(bar, Event.RECONCILED, details=details)
 
 

@@ -87,12 +87,15 @@ class Comparison:
         an order of unknown outcome may be part of it.
     notes : tuple of str
         What was explained, in words.
+    fees_owed : mapping
+        Coin that is held now and may still go as fees of fills that are known.
     """
 
     difference: Difference | None = None
     delta_usd: Decimal = _NONE
     is_settled: bool = True
     notes: tuple[str, ...] = ()
+    fees_owed: Mapping[Symbol, Decimal] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -101,6 +104,7 @@ class _Expected:
 
     coin: dict[Symbol, Decimal]
     coin_slack: dict[Symbol, Decimal] = field(default_factory=dict)
+    fees_owed: Mapping[Symbol, Decimal] = field(default_factory=dict)
     maybe_more: dict[Symbol, Decimal] = field(default_factory=dict)
     maybe_less: dict[Symbol, Decimal] = field(default_factory=dict)
     cash: Decimal = _NONE
@@ -145,7 +149,7 @@ def require_held_symbols_configured(state: LiveState, symbols: Sequence[Symbol],
     """
     lost = [
         str(symbol)
-        for symbol, held in state.holdings.items()
+        for symbol, held in _expected(state, rules).coin.items()
         if symbol not in symbols
         and symbol not in state.outside
         and symbol in state.closes
@@ -190,7 +194,8 @@ def compare(snapshot: Snapshot, state: LiveState, symbols: Sequence[Symbol], rul
         return Comparison(_joined(different), is_settled=False)
     if state.open_intents or not all(_holding_is(symbol, expected, snapshot) for symbol in expected.coin):
         return Comparison(is_settled=False, notes=("an order of unknown outcome may be part of the holdings",))
-    return Comparison(delta_usd=_unexplained_cash(snapshot, expected, rules), notes=_notes(state))
+    cash, owed = _unexplained_cash(snapshot, expected, rules), _fees_owed(snapshot, expected)
+    return Comparison(delta_usd=cash, notes=_notes(state), fees_owed=owed)
 
 
 def flat_symbols(
@@ -221,7 +226,7 @@ def _joined(differences: Sequence[Difference]) -> Difference:
 
 def _expected(state: LiveState, rules: BacktestConfig) -> _Expected:
     fee = _fee_rate(rules)
-    expected = _Expected(dict(state.holdings), cash=state.cash)
+    expected = _Expected(dict(state.holdings), fees_owed=state.fees_owed, cash=state.cash)
     for fill in state.fills:
         symbol, notional = fill.symbol, fill.quantity * fill.price
         held = expected.coin.get(symbol, _NONE)
@@ -248,16 +253,29 @@ def _slack(symbol: Symbol, expected: _Expected) -> Decimal:
     return expected.coin_slack.get(symbol, _NONE) + _COIN_TOLERANCE
 
 
+def _apart(symbol: Symbol, expected: _Expected, snapshot: Snapshot) -> Decimal:
+    return snapshot.held(symbol) - expected.coin.get(symbol, _NONE)
+
+
 def _holding_is(symbol: Symbol, expected: _Expected, snapshot: Snapshot) -> bool:
-    apart = snapshot.held(symbol) - expected.coin.get(symbol, _NONE)
-    return abs(apart) <= _slack(symbol, expected)
+    slack, owed = _slack(symbol, expected), expected.fees_owed.get(symbol, _NONE)
+    return -owed - slack <= _apart(symbol, expected, snapshot) <= slack
 
 
 def _holding_may_be(symbol: Symbol, expected: _Expected, snapshot: Snapshot) -> bool:
-    apart = snapshot.held(symbol) - expected.coin.get(symbol, _NONE)
-    slack = _slack(symbol, expected)
-    least = -expected.maybe_less.get(symbol, _NONE) - slack
-    return least <= apart <= expected.maybe_more.get(symbol, _NONE) + slack
+    slack, owed = _slack(symbol, expected), expected.fees_owed.get(symbol, _NONE)
+    least = -expected.maybe_less.get(symbol, _NONE) - owed - slack
+    return least <= _apart(symbol, expected, snapshot) <= expected.maybe_more.get(symbol, _NONE) + slack
+
+
+def _fees_owed(snapshot: Snapshot, expected: _Expected) -> dict[Symbol, Decimal]:
+    """What is held beyond the fills net of their fees: it may go when the broker posts them."""
+    owed = {}
+    for symbol in expected.coin:
+        coin = expected.fees_owed.get(symbol, _NONE) + _apart(symbol, expected, snapshot)
+        if coin > _COIN_TOLERANCE and snapshot.held(symbol) > 0:
+            owed[symbol] = min(coin, snapshot.held(symbol))
+    return owed
 
 
 def _holding_difference(symbol: Symbol, expected: _Expected, snapshot: Snapshot) -> Difference:

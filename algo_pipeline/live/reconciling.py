@@ -49,6 +49,7 @@ def reconcile(session: Session, settler: Settler, bar: pd.Timestamp) -> Snapshot
     if _has_unfinished(session) and not session.dry_run:
         settler.settle_open()
         settler.look_up_abandoned()
+        require_held_symbols_configured(session.state, session.symbols, session.rules.trading)
         snapshot = session.snapshot()
     if unknown is None and not session.dry_run and settler.cancel_leftovers(snapshot):
         snapshot = session.snapshot()

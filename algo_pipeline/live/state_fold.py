@@ -138,8 +138,10 @@ def _last_exit_bar(state: LiveState, line: JournalLine) -> Mapping[Symbol, pd.Ti
 
 
 def _reconciled(state: LiveState, line: JournalLine) -> LiveState:
-    flat = frozenset(Symbol.parse(text) for text in line.details["flat"])
-    return replace(_with_account(state, line), exiting=state.exiting - flat)
+    details = line.details
+    flat = frozenset(Symbol.parse(text) for text in details["flat"])
+    owed = {Symbol.parse(text): amount(coin) for text, coin in details.get("fees_owed", {}).items()}
+    return replace(_with_account(state, line), exiting=state.exiting - flat, fees_owed=owed)
 
 
 def _adjusted(state: LiveState, line: JournalLine) -> LiveState:
@@ -176,6 +178,7 @@ def _resumed(state: LiveState, line: JournalLine) -> LiveState:
         return state
     return replace(
         _with_account(state, line),
+        fees_owed={},
         exiting=frozenset(),
         open_intents={},
         abandoned={},

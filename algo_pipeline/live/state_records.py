@@ -91,6 +91,8 @@ class LiveState:
         What the broker held when it was last reconciled or adopted: quote currency, and coin per symbol.
     fills : tuple of Fill
         What orders of ours traded since then: the account should hold ``holdings`` and these.
+    fees_owed : mapping
+        Coin of ``holdings`` that the broker may still take as fees of known fills: some post them at the day's end.
     outside : frozenset of Symbol
         Holdings that a person adopted although they aren't configured: they are no part of equity.
     closes, marked_bar
@@ -133,6 +135,7 @@ class LiveState:
     cash: Decimal = Decimal(0)
     holdings: Mapping[Symbol, Decimal] = field(default_factory=dict)
     fills: tuple[Fill, ...] = ()
+    fees_owed: Mapping[Symbol, Decimal] = field(default_factory=dict)
     outside: frozenset[Symbol] = frozenset()
     closes: Mapping[Symbol, float] = field(default_factory=dict)
     marked_bar: pd.Timestamp | None = None
@@ -166,6 +169,7 @@ def to_document(state: LiveState) -> dict[str, Any]:
         "cash": str(state.cash),
         "holdings": {str(symbol): str(quantity) for symbol, quantity in state.holdings.items()},
         "fills": [_fill_document(fill) for fill in state.fills],
+        "fees_owed": {str(symbol): str(owed) for symbol, owed in state.fees_owed.items()},
         "outside": sorted(str(symbol) for symbol in state.outside),
         "closes": {str(symbol): close for symbol, close in state.closes.items()},
         "marked_bar": _text(state.marked_bar),
@@ -191,6 +195,7 @@ def from_document(document: Mapping[str, Any]) -> LiveState:
             "cash": amount(document["cash"]),
             "holdings": _by_symbol(document["holdings"], amount),
             "fills": tuple(_fill(each) for each in document["fills"]),
+            "fees_owed": _by_symbol(document["fees_owed"], amount),
             "outside": frozenset(Symbol.parse(text) for text in document["outside"]),
             "closes": _by_symbol(document["closes"], float),
             "marked_bar": _time(document["marked_bar"]),

@@ -52,6 +52,14 @@ class TestAccount:
         with pytest.raises(LiveStateError, match=r"BTC/USD is held .* no longer among the configured"):
             world.tick(hour(2), symbols=(ETH,))
 
+    def test_nor_one_that_was_bought_the_hour_before(self, tmp_path):
+        world = scripted(tmp_path, {BTC: [0.5, 0.5, 0.5], ETH: [0.7, 0.5, 0.5]})
+        world.tick(hour(0))
+        world.clock.at = hour(2) + pd.Timedelta(minutes=1)
+        with pytest.raises(LiveStateError, match="ETH/USD is held"):
+            world.run(hour(1), symbols=(BTC,))
+        assert world.run(hour(1)).stopped is None
+
     def test_a_symbol_that_is_sold_may_leave(self, tmp_path):
         world = scripted(tmp_path, {BTC: [0.7, 0.3, 0.5, 0.5], ETH: [0.5] * 4})
         for n in range(3):
@@ -102,6 +110,35 @@ class TestHoldings:
         world.broker.held[BTC] = Decimal(200)
         assert world.tick(hour(1)).stopped is None
         assert world.state.holdings[BTC] == 200
+
+    def test_a_fee_that_is_posted_at_the_days_end_is_no_difference(self, tmp_path):
+        world = scripted(tmp_path, {BTC: [0.7, 0.5, 0.5, 0.5, 0.5, 0.5]})
+        world.tick(hour(0))
+        world.broker.held[BTC] = Decimal(200)
+        world.tick(hour(1))
+        world.tick(hour(2))
+        assert world.state.fees_owed == {BTC: Decimal("0.5")}
+        world.broker.held[BTC] = Decimal("199.5")
+        assert world.tick(hour(3)).stopped is None
+        assert world.state.fees_owed == {}
+        world.broker.held[BTC] = Decimal("199.4")  # once is all that was owed
+        assert world.tick(hour(4)).stopped is not None
+
+    def test_a_fee_that_is_owed_explains_no_more_than_itself(self, tmp_path):
+        world = scripted(tmp_path, {BTC: [0.7, 0.5, 0.5, 0.5]})
+        world.tick(hour(0))
+        world.broker.held[BTC] = Decimal(200)
+        world.tick(hour(1))
+        world.broker.held[BTC] = Decimal("199.49")
+        assert world.tick(hour(2)).stopped is not None
+
+    def test_a_fee_is_owed_no_more_once_all_is_sold(self, tmp_path):
+        world = scripted(tmp_path, {BTC: [0.7, 0.3, 0.5, 0.5]})
+        world.tick(hour(0))
+        world.broker.held[BTC] = Decimal(200)
+        world.tick(hour(1))
+        assert world.tick(hour(2)).stopped is None
+        assert (world.broker.held[BTC], world.state.fees_owed) == (0, {})
 
     def test_stopped_means_no_order_at_all_until_a_person_resumes(self, tmp_path):
         world = holding_world(tmp_path)
