@@ -123,11 +123,17 @@ def _started(session: Session, snapshot: Snapshot, bar: pd.Timestamp) -> Entry:
 
 
 def _equity(session: Session, snapshot: Snapshot, bar: pd.Timestamp) -> float:
-    """What the account is worth at the last mark's closes; the broker's own figure where those are old."""
+    """What the account is worth at the last mark's closes; the broker's own figure where those are old.
+
+    Where the broker's figure counts what is none of the account's symbols, it would make a peak that no mark ever
+    reaches, and the kill switch latch: what is known counts then, and the next mark lifts the peak.
+    """
     state = session.state
-    closes = {symbol: state.closes[symbol] for symbol in session.symbols if symbol in state.closes}
+    held = [symbol for symbol in session.symbols if snapshot.held(symbol) > 0]
+    closes = {symbol: state.closes[symbol] for symbol in held if symbol in state.closes}
     is_fresh = state.marked_bar is not None and bar - state.marked_bar <= _MARK_IS_FRESH_FOR
-    if is_fresh and len(closes) == len(session.symbols):
+    has_others = any(symbol not in session.symbols for symbol in snapshot.holdings)
+    if has_others or (is_fresh and len(closes) == len(held)):
         return account_equity(snapshot.account.cash, snapshot.holdings, closes)
     return float(snapshot.account.equity)
 

@@ -25,7 +25,7 @@ def tell_of_mark(session: Session, snapshot: Snapshot, bar: pd.Timestamp) -> Non
             'sold, nothing is bought until: algo-pipeline resume --reason "…".',
         )
     theirs = float(snapshot.account.equity)
-    if state.equity > 0 and abs(theirs / state.equity - 1.0) * 1e4 > _MISMATCH_BPS:
+    if state.equity > 0 and not state.outside and abs(theirs / state.equity - 1.0) * 1e4 > _MISMATCH_BPS:
         session.alert(
             Severity.WARNING,
             "equity_differs",

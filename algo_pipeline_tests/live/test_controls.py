@@ -202,6 +202,16 @@ class TestResume:
         world.tick(hour(4))
         assert world.state.stopped is not None
 
+    def test_holdings_outside_the_configured_symbols_are_no_part_of_the_new_peak(self, tmp_path):
+        world = scripted(tmp_path, {BTC: [0.7, 0.7, 0.5]})
+        world.broker.bars[SOL] = world.bars[BTC]
+        world.broker.held[SOL] = Decimal(1000)  # as much as the cash
+        assert world.tick(hour(0)).stopped is not None
+        assert world.resume(adopt=True).peak == 100_000
+        report = world.tick(hour(1))
+        assert (report.peak, report.drawdown, report.killed_at) == (100_000, 0.0, None)
+        assert "equity_differs" not in world.alerts.codes
+
     def test_adopt_begins_a_journal_where_the_files_were_lost(self, tmp_path):
         world = holding_world(tmp_path)
         tmp_path.joinpath("decisions.jsonl").unlink()
