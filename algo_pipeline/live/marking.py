@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 from loguru import logger
 
-from algo_pipeline.common.errors import AlgoPipelineError, LeakageError
+from algo_pipeline.common.errors import AlgoPipelineError, DataValidationError, LeakageError, TransientSourceError
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.live import entries
 from algo_pipeline.live.alerts import Severity
@@ -23,6 +23,30 @@ from algo_pipeline.strategy.risk import kill_switch_trips
 
 POLL_FOR = pd.Timedelta(seconds=90)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 5.0
+_MAY_PASS = (TransientSourceError, DataValidationError)
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """What a symbol's source has shown.
+
+    Parameters
+    ----------
+    view : BarView or None
+        The newest bars; None if there are none.
+    problem : str
+        Why there is nothing newer, as far as it is known; empty where the source just has nothing newer.
+    is_final : bool
+        Whether asking again within the minute is useless, or forbidden: an unknown symbol, a ban.
+    """
+
+    view: BarView | None = None
+    problem: str = ""
+    is_final: bool = False
+
+    def has(self, bar: pd.Timestamp) -> bool:
+        """Whether the newest bar is this one."""
+        return self.view is not None and self.view.last_at == bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +73,27 @@ class Price:
         return self.why_not_traded is None
 
 
-def poll_bars(session: Session, feed: BarFeed, bar: pd.Timestamp) -> dict[Symbol, BarView | None]:
-    """The newest bars of every symbol, asked for until all have ``bar`` or 90 s are over."""
+def poll_bars(session: Session, feed: BarFeed, bar: pd.Timestamp) -> dict[Symbol, Bars]:
+    """The newest bars of every symbol, asked for until all have ``bar``, or never will, or 90 s are over."""
     until = min(session.now() + POLL_FOR, session.rules.deadline(bar))
-    views: dict[Symbol, BarView | None] = dict.fromkeys(session.symbols)
+    found = dict.fromkeys(session.symbols, Bars())
+    waiting = list(found)
     pause_s = _FIRST_PAUSE_S
     while True:
-        for symbol, view in views.items():
-            if not _is_fresh(view, bar):
-                views[symbol] = _asked(feed, symbol, bar) or view
-        if session.now() >= until or all(_is_fresh(view, bar) for view in views.values()):
-            return views
+        for symbol in waiting:
+            found[symbol] = _asked(feed, symbol, bar, found[symbol])
+        waiting = [symbol for symbol in waiting if not (found[symbol].has(bar) or found[symbol].is_final)]
+        if not waiting or session.now() >= until:
+            return found
         session.clock.sleep(pause_s)
         pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
 
 
 def prices(
-    session: Session, views: Mapping[Symbol, BarView | None], bar: pd.Timestamp, check: PriceCheck | None
+    session: Session, found: Mapping[Symbol, Bars], bar: pd.Timestamp, check: PriceCheck | None
 ) -> dict[Symbol, Price]:
     """What each symbol is marked at, with alerts for closes that are not believed."""
-    return {symbol: _price(session, symbol, view, bar, check) for symbol, view in views.items()}
+    return {symbol: _price(session, symbol, bars, bar, check) for symbol, bars in found.items()}
 
 
 def second_opinion(check: PriceCheck | None, symbol: Symbol) -> float | None:
@@ -77,8 +102,8 @@ def second_opinion(check: PriceCheck | None, symbol: Symbol) -> float | None:
         return None
     try:
         price = check(symbol)
-    except AlgoPipelineError as error:
-        logger.warning("The second source has no price of {}: {}", symbol, error)
+    except Exception as error:  # an opinion must not stop what it is only asked about
+        logger.warning("The second source has no price of {}: {!r}", symbol, error)
         return None
     return price if price is not None and math.isfinite(price) and price > 0 else None
 
@@ -108,29 +133,27 @@ def owed_kill_switch(session: Session, bar: pd.Timestamp) -> list[Entry]:
     return [entries.kill_switch(bar, state.equity, state.peak, state.drawdown, limit)]
 
 
-def _is_fresh(view: BarView | None, bar: pd.Timestamp) -> bool:
-    return view is not None and view.last_at == bar
-
-
-def _asked(feed: BarFeed, symbol: Symbol, bar: pd.Timestamp) -> BarView | None:
+def _asked(feed: BarFeed, symbol: Symbol, bar: pd.Timestamp, before: Bars) -> Bars:
+    """What the source shows now; whatever breaks in it must not keep another symbol, or an exit, waiting."""
     try:
         view = feed.bars(symbol, bar)
     except AlgoPipelineError as error:
         logger.warning("No bars of {} yet: {}", symbol, error)
-        return None
+        return Bars(before.view, str(error), is_final=not isinstance(error, _MAY_PASS))
+    except Exception as error:
+        logger.exception("No bars of {}", symbol)
+        return Bars(before.view, repr(error), is_final=True)
     if view is not None and view.last_at > bar:
         raise LeakageError(
             f"Bars of {symbol} were asked for up to {bar}; the newest is {view.last_at}.", "Correct the feed."
         )
-    return view
+    return Bars(view or before.view)
 
 
-def _price(
-    session: Session, symbol: Symbol, view: BarView | None, bar: pd.Timestamp, check: PriceCheck | None
-) -> Price:
-    state = session.state
+def _price(session: Session, symbol: Symbol, bars: Bars, bar: pd.Timestamp, check: PriceCheck | None) -> Price:
+    state, view = session.state, bars.view
     believed = state.closes.get(symbol, math.nan)
-    missing = f"no bar {bar:%Y-%m-%d %H:%M}"
+    missing = f"no bar {bar:%Y-%m-%d %H:%M}" + (f": {bars.problem}" if bars.problem else "")
     if view is None:
         return Price(believed, missing, None)
     if state.marked_bar is not None and view.last_at <= state.marked_bar and symbol in state.closes:

@@ -65,7 +65,7 @@ def run_hour(
     BrokerError
         If the broker can't be asked: nothing is known, so nothing is done.
     """
-    _require_closed(bar, account.clock.now())
+    bar = _closed_bar(bar, account.clock.now())
     _require_tradable(champions, account.rules)
     session = Session.of(account, dry_run=dry_run)
     with alerting(session, account.alerter):
@@ -148,7 +148,8 @@ class _Hour:
         if late is not None:
             return late
         if not any(price.view is not None and price.view.last_at == self._bar for price in found.values()):
-            return f"no symbol has the bar {self._bar:%Y-%m-%d %H:%M}"
+            why = next((price.why_not_traded for price in found.values() if price.why_not_traded), "")
+            return f"no symbol has the bar {self._bar:%Y-%m-%d %H:%M} ({why})"
         unpriced = [str(s) for s, price in found.items() if math.isnan(price.close) and snapshot.held(s) > 0]
         if unpriced:
             return f"no price is known of {', '.join(unpriced)}, which is held"
@@ -215,11 +216,13 @@ class _Hour:
         )
 
 
-def _require_closed(bar: pd.Timestamp, now: pd.Timestamp) -> None:
-    if bar.tzinfo is None or floor_to_bar(bar) != bar:
+def _closed_bar(bar: pd.Timestamp, now: pd.Timestamp) -> pd.Timestamp:
+    """The bar in UTC: in another zone it would have other order ids, and so a second order."""
+    if bar.tzinfo is None or floor_to_bar(bar.tz_convert("UTC")) != bar:
         raise ConfigValueError(f"The open time of a bar is expected, a whole hour in UTC; found {bar}.", "Correct it.")
     if bar + BAR > now:
         raise ConfigValueError(f"The bar {bar} closes at {bar + BAR}; it is {now}.", "Decide on closed bars only.")
+    return bar.tz_convert("UTC")
 
 
 def _require_tradable(champions: Mapping[Symbol, Champion], rules: LiveRules) -> None:

@@ -188,6 +188,10 @@ def alerting(session: Session, alerter: AlertSink) -> Iterator[None]:
         session.alert(Severity.CRITICAL, f"run_{error.code}", "A live run has failed", str(error))
         _raise_all(session, alerter)
         raise
+    except Exception as error:  # a defect: what the run has seen so far must be told all the same
+        session.alert(Severity.CRITICAL, "run_defect", "A live run has broken off", repr(error))
+        _raise_all(session, alerter)
+        raise
     else:
         _raise_all(session, alerter)
 

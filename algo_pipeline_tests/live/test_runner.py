@@ -14,7 +14,10 @@ from algo_pipeline.common.errors import (
     ConfigValueError,
     LeakageError,
     LiveStateError,
+    SourceBlockedError,
     SourceError,
+    TransientSourceError,
+    UnknownSymbolError,
 )
 from algo_pipeline.live.alerts import Severity
 from algo_pipeline.live.champion import BarView
@@ -110,6 +113,13 @@ class TestTime:
         with pytest.raises(ConfigValueError, match="whole hour"):
             world.run(hour(0) + pd.Timedelta(minutes=1))
 
+    def test_a_bar_named_in_another_zone_is_the_same_bar_with_the_same_order(self, tmp_path):
+        world = one_entry(tmp_path)
+        world.tick(hour(0))
+        for zone in ("Asia/Tokyo", "Europe/Berlin", "Asia/Kolkata"):
+            assert world.run(hour(0).tz_convert(zone)).was_resumed
+        assert list(world.broker.orders) == ["algo-BTC-USD-2024010100-b-d"]
+
     def test_too_late_records_skipped_stale_once_and_places_nothing(self, tmp_path):
         world = one_entry(tmp_path)
         world.clock.at = hour(1) + pd.Timedelta(seconds=601)
@@ -157,6 +167,42 @@ class TestTime:
         assert world.run(hour(0)).skipped is None
         assert len(world.broker.sent) == 1
         assert broken_promises(world) == []
+
+    @pytest.mark.parametrize("error", [UnknownSymbolError("no ETH here"), SourceBlockedError("banned"), KeyError("t")])
+    def test_a_source_that_will_not_answer_is_asked_once_and_keeps_no_other_symbol_waiting(self, tmp_path, error):
+        world = scripted(tmp_path, {BTC: [0.7, 0.3], ETH: [0.5, 0.7]})
+        world.tick(hour(0))
+        shown, asked = world.feed.bars, []
+
+        def bars(symbol, bar):
+            if symbol == ETH:
+                asked.append(bar)
+                raise error
+            return shown(symbol, bar)
+
+        world.feed.bars = bars
+        report = world.tick(hour(1))
+        assert [order.intent.symbol for order in report.orders] == [BTC]
+        assert (len(asked), report.delay_s) == (1, 60.0)
+        assert verdicts(world, hour(1))[0].startswith("no bar 2024-01-01 01:00: ")
+
+    def test_a_source_that_may_recover_is_polled(self, tmp_path):
+        world, asked = one_entry(tmp_path), []
+
+        def bars(symbol, bar, shown=world.feed.bars):
+            asked.append(bar)
+            if len(asked) < 4:
+                raise TransientSourceError("503")
+            return shown(symbol, bar)
+
+        world.feed.bars = bars
+        assert world.tick(hour(0)).skipped is None
+        assert len(asked) == 4
+
+    def test_why_no_symbol_has_the_bar_is_said(self, tmp_path):
+        world = one_entry(tmp_path)
+        world.feed.bars = lambda symbol, bar: (_ for _ in ()).throw(SourceBlockedError("not in your region (451)"))
+        assert "not in your region (451)" in str(world.tick(hour(0)).skipped)
 
     def test_a_stale_hour_still_reconciles_and_settles(self, tmp_path):
         world = one_entry(tmp_path)
@@ -314,6 +360,20 @@ class TestLimits:
         world.tick(hour(0))
         assert decisions(world, hour(0)) == {"BTC/USD": ("LONG", "none"), "ETH/USD": ("LONG", "enter")}
         assert "from the second source's 110" in verdicts(world, hour(0))[0]
+
+    def test_neither_is_one_that_breaks(self, tmp_path):
+        world = one_entry(tmp_path)
+        world.price_check = lambda symbol: {}["price"]
+        world.tick(hour(0))
+        assert len(world.broker.sent) == 1
+
+    def test_a_defect_that_ends_the_run_is_told_with_what_came_before_it(self, tmp_path):
+        world = one_entry(tmp_path)
+        world.broker.trading_blocked = True
+        world.feed.bars = lambda symbol, bar: BarView(pd.DatetimeIndex([bar]), None)
+        with pytest.raises(TypeError):
+            world.tick(hour(0))
+        assert world.alerts.codes == ["account_blocked", "run_defect"]
 
     def test_a_second_source_that_fails_is_no_objection(self, tmp_path):
         def fails(symbol: object) -> float | None:
