@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from algo_pipeline.backtest.report_glossary import GLOSSARY
 from algo_pipeline.backtest.sweep_judgement import Judgement
-from algo_pipeline.backtest.sweep_verdict import certainty
-from algo_pipeline.common.formatting import MISSING, count, number, percent
+from algo_pipeline.common.formatting import MISSING, certainty, count, number, percent
 
 COLUMNS = (
     *("sharpe", "total_return", "max_drawdown", "n_trades", "win_rate", "profit_factor", "exposure"),
@@ -98,6 +97,7 @@ def judgement_figures(judged: Judgement) -> tuple[Figure, ...]:
         Figure("Effective trials", count(judged.effective_trials), "independent trials that the correlated ones equal"),
         Figure("At the effective trials", certainty(judged.deflated_at_effective_trials), "deflated by them alone"),
         Figure("As the only try", certainty(judged.probabilistic), "probabilistic Sharpe ratio"),
+        Figure("Holding the coin", number(judged.hold_sharpe), "its Sharpe ratio on the same days, without costs"),
         Figure("Needed for evidence", _duration(judged.days_needed), "with returns like these, before it is evidence"),
     )
 

@@ -75,6 +75,11 @@ class SweepPlan:
         own = dataclasses.asdict(self.own)
         return {name: own[name] if own[name] in values else max(values, key=_size) for name, values in held.items()}
 
+    def other_than_configured(self, conditions: Mapping[str, object]) -> dict[str, object]:
+        """The configured values of those conditions that are not the configured ones."""
+        own = dataclasses.asdict(self.own)
+        return {name: own[name] for name, value in conditions.items() if value != own[name]}
+
 
 def plan_sweep(assignments: Iterable[str], own: BacktestConfig) -> SweepPlan:
     """Plan a sweep from what a person wrote.

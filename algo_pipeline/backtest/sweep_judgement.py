@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from algo_pipeline.backtest.metrics import DAYS_PER_YEAR
 from algo_pipeline.research.sharpe_statistics import (
@@ -44,6 +44,10 @@ class Judgement:
         Row of the trial with the highest Sharpe ratio.
     estimate : SharpeEstimate
         Its Sharpe ratio per day and moments; NaN without a trial.
+    hold_sharpe : float
+        Annualized Sharpe ratio of holding the coin over the same days, without costs.
+    other_than_configured : mapping
+        The configured values of the conditions that differ here from what is configured.
     """
 
     conditions: Mapping[str, object]
@@ -55,6 +59,8 @@ class Judgement:
     variance_of_trials: float
     best: int | None
     estimate: SharpeEstimate
+    hold_sharpe: float = math.nan
+    other_than_configured: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def sharpe(self) -> float:

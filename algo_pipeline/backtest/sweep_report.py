@@ -26,8 +26,8 @@ from algo_pipeline.backtest.sweep_grid import CONDITIONS, SweepPlan
 from algo_pipeline.backtest.sweep_judgement import Judgement
 from algo_pipeline.backtest.sweep_payload import map_payload
 from algo_pipeline.backtest.sweep_summary import Ranked, Sweep, SweepSummary
-from algo_pipeline.backtest.sweep_verdict import certainty, sweep_verdict
-from algo_pipeline.common.formatting import MISSING, count
+from algo_pipeline.backtest.sweep_verdict import sweep_verdict
+from algo_pipeline.common.formatting import MISSING, certainty, count
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.common.types import Symbol
 
@@ -134,6 +134,7 @@ def condition_rows(report: SweepReport, most: int) -> list[list[str]]:
 def _judgement_document(sweep: Sweep, judged: Judgement) -> dict[str, Any]:
     return {
         "conditions": dict(judged.conditions),
+        "other_than_configured": dict(judged.other_than_configured),
         "combinations": judged.n_combinations,
         "traded": judged.n_traded,
         "gained": judged.n_gained,
@@ -147,6 +148,7 @@ def _judgement_document(sweep: Sweep, judged: Judgement) -> dict[str, Any]:
         "mean_correlation": judged.mean_correlation,
         "effective_trials": judged.effective_trials,
         "deflated_sharpe_ratio_at_effective_trials": judged.deflated_at_effective_trials,
+        "buy_and_hold_sharpe": judged.hold_sharpe,
         "daily_sharpe": judged.estimate.sharpe,
         "variance_of_daily_sharpes": judged.variance_of_trials,
         "days": judged.estimate.n_days,

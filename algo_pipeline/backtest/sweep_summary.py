@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.backtest.engine import run_backtest
-from algo_pipeline.backtest.metrics import DAYS_PER_YEAR, METRIC_NAMES
+from algo_pipeline.backtest.metrics import DAYS_PER_YEAR, METRIC_NAMES, sharpe_ratio
 from algo_pipeline.backtest.report_tables import daily_returns
 from algo_pipeline.backtest.sweep import run_sweep
 from algo_pipeline.backtest.sweep_grid import CONDITIONS, SweepPlan
@@ -166,7 +166,14 @@ def _judge(
         variance_of_trials=float(sharpes.var(ddof=1)),
         best=best,
         estimate=SharpeEstimate.of(np.empty(0) if best is None else sweep.daily_returns(best)),
+        hold_sharpe=_hold_sharpe(sweep.bars),
+        other_than_configured=sweep.plan.other_than_configured(conditions),
     )
+
+
+def _hold_sharpe(bars: pd.DataFrame) -> float:
+    """Of the coin, bought at the first open."""
+    return sharpe_ratio(daily_returns(bars["close"], bars["open"].iloc[0]).to_numpy(dtype=np.float64))
 
 
 def _trials(rows: pd.DataFrame) -> pd.DataFrame:

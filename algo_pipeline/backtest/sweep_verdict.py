@@ -1,17 +1,19 @@
 """The first sentence of a sweep: is the best combination better than the best of as many without any edge.
 
-Stated rules, applied in this order: nothing traded; the best has no positive Sharpe ratio, so that all lost; the ratio
-can't be judged; the deflated Sharpe ratio is below 95 %, which is no evidence; else it is more than luck explains, on
-the hours that the sweep has seen.
+Stated rules, applied in this order: nothing traded, or on too few days; the best has no positive Sharpe ratio, so that
+all lost; the ratio can't be judged; the deflated Sharpe ratio is below 95 %, which is no evidence; else it is more than
+luck explains, on the hours that the sweep has seen: beside what holding the coin did there, for luck is no explanation
+of a market's rise either. Conditions other than the configured ones are named first.
 """
 
 from __future__ import annotations
 
 import math
 
+from algo_pipeline.backtest.sweep_figures import field_text
 from algo_pipeline.backtest.sweep_judgement import Judgement
 from algo_pipeline.backtest.verdict import LUCK_LIMIT
-from algo_pipeline.common.formatting import MISSING, count, number
+from algo_pipeline.common.formatting import certainty, count, number
 
 EVIDENCE = 1.0 - LUCK_LIMIT
 
@@ -27,9 +29,9 @@ def sweep_verdict(judged: Judgement, *, simulated: bool = False) -> str:
         Whether the bars are no market's; the sentence then begins with that.
     """
     sentence = _sentence(judged)
-    if not simulated:
-        return sentence
-    return f"On simulated bars, which say nothing of a market: {sentence[0].lower()}{sentence[1:]}"
+    if judged.other_than_configured:
+        sentence = f"{_elsewhere(judged)}, {_continued(sentence)}"
+    return f"On simulated bars, which say nothing of a market: {_continued(sentence)}" if simulated else sentence
 
 
 def is_evidence(deflated: float) -> bool:
@@ -37,23 +39,34 @@ def is_evidence(deflated: float) -> bool:
     return deflated >= EVIDENCE
 
 
-def certainty(probability: float) -> str:
-    """A probability in hundredths, rounded down and never 1: 0.9496 must not read as if it had passed."""
-    return MISSING if not math.isfinite(probability) else f"{min(math.floor(100 * probability + 1e-9), 99) / 100:.2f}"
+def _continued(sentence: str) -> str:
+    return f"{sentence[0].lower()}{sentence[1:]}"
+
+
+def _elsewhere(judged: Judgement) -> str:
+    """``At fee_bps 0 (configured: 25)``."""
+    named = (
+        f"{name} {field_text(judged.conditions[name])} (configured: {field_text(own)})"
+        for name, own in judged.other_than_configured.items()
+    )
+    return f"At {' and '.join(named)}"
 
 
 def _sentence(judged: Judgement) -> str:
     if judged.best is None:
-        return _none_traded(judged)
+        return _none_to_judge(judged)
     subject = f"{_subject(judged)} has a Sharpe ratio of {number(judged.sharpe)}"
     if judged.sharpe <= 0.0:
         return f"{subject}: {'it lost' if judged.n_trials == 1 else 'every one that traded lost'}."
     if not math.isfinite(judged.deflated):
         return f"{subject}: too few days to judge it."
-    return f"{subject}; {_luck(judged)}: {_conclusion(judged.deflated)}."
+    return f"{subject}; {_luck(judged)}: {_conclusion(judged)}."
 
 
-def _none_traded(judged: Judgement) -> str:
+def _none_to_judge(judged: Judgement) -> str:
+    if judged.n_traded > 0:
+        traded = f"{count(judged.n_traded)} of {count(judged.n_combinations)} combinations traded"
+        return f"{traded}, none on days enough for a Sharpe ratio: there is nothing to judge."
     if judged.n_combinations == 1:
         return "The only combination made no trade: there is nothing to judge."
     return f"None of {count(judged.n_combinations)} combinations traded: there is nothing to choose from."
@@ -69,7 +82,8 @@ def _subject(judged: Judgement) -> str:
 
 def _luck(judged: Judgement) -> str:
     if judged.n_trials == 1:
-        return f"nothing else was tried; probabilistic Sharpe ratio {certainty(judged.deflated)}"
+        others = "nothing else was tried" if judged.n_combinations == 1 else "no other traded differently"
+        return f"{others}; probabilistic Sharpe ratio {certainty(judged.deflated)}"
     bar = number(judged.bar)
     tries = f"with as many tries luck alone reaches {bar}"
     if judged.spread_beyond_luck:
@@ -77,7 +91,11 @@ def _luck(judged: Judgement) -> str:
     return f"{tries}; deflated Sharpe ratio {certainty(judged.deflated)}"
 
 
-def _conclusion(deflated: float) -> str:
-    if is_evidence(deflated):
-        return "more than luck explains on these hours, so let it prove itself on hours that no sweep has seen"
-    return "no evidence"
+def _conclusion(judged: Judgement) -> str:
+    if not is_evidence(judged.deflated):
+        return "no evidence"
+    found, hold = "more than luck explains on these hours", number(judged.hold_sharpe)
+    if judged.hold_sharpe >= judged.sharpe:
+        return f"{found}, but holding the coin has {hold}, so the market's rise alone may explain it"
+    beside = f", where holding the coin has {hold}" if math.isfinite(judged.hold_sharpe) else ""
+    return f"{found}{beside}, so let it prove itself on hours that no sweep has seen"

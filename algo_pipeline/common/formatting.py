@@ -21,6 +21,11 @@ def chance(probability: float | None) -> str:
     return _defined(probability, lambda p: "<1%" if p < 0.01 else ">99%" if p > 0.99 else percent(p, 0))
 
 
+def certainty(probability: float | None) -> str:
+    """A probability in hundredths, rounded down and never 1: 0.9496 must not read as if it had passed 0.95."""
+    return _defined(probability, lambda p: f"{min(math.floor(100 * p + 1e-9), 99) / 100:.2f}")
+
+
 def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
     """A number with thousands separators and a fixed number of decimals."""
     return _defined(value, lambda x: _number(x, digits, signed))

@@ -135,6 +135,12 @@ class TestPage:
         assert "nan" not in shown(text).lower()
         assert data_of(text)["fields"]
 
+    def test_trades_without_a_rank_are_not_called_none(self) -> None:
+        text = shown(render_sweep_html(sample_report("enter_threshold=0.52,0.55", n_bars=20)))
+        assert "2 of 2 combinations traded, none on days enough" in text
+        assert "Combinations traded, but none has this figure: Sharpe ratio." in text
+        assert "No combination traded" not in text
+
     def test_where_one_trial_competes_there_is_no_luck_to_draw(self) -> None:
         text = render_sweep_html(sample_report("fee_bps=0,10,25"))
         assert Page(text).attributes("data-chart") == ["map"]

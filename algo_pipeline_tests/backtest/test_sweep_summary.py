@@ -12,7 +12,7 @@ from algo_pipeline.backtest.report_tables import daily_returns
 from algo_pipeline.backtest.sweep_grid import plan_sweep
 from algo_pipeline.backtest.sweep_judgement import Judgement
 from algo_pipeline.backtest.sweep_summary import RANKED_BY, Sweep, summarize_sweep
-from algo_pipeline.backtest.sweep_verdict import certainty, is_evidence, sweep_verdict
+from algo_pipeline.backtest.sweep_verdict import is_evidence, sweep_verdict
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.research.sharpe_statistics import SharpeEstimate, deflated_sharpe_ratio, expected_maximum_sharpe
 from algo_pipeline_tests.backtest.sweep_samples import THRESHOLDS, fair_bars, sample_sweep
@@ -89,6 +89,24 @@ class TestSummary:
         assert nearly_equal.mean_correlation > 0.99
         assert nearly_equal.effective_trials == pytest.approx(1.0, abs=0.05)
         assert math.isnan(summarize_sweep(sample_sweep("fee_bps=0,10")).judged.mean_correlation)
+
+    def test_mean_correlation_is_that_of_all_pairs(self) -> None:
+        sweep = sample_sweep("enter_threshold=0.52,0.55,0.6")
+        first, second, third = (sweep.daily_returns(position) for position in range(3))
+        pairs = [np.corrcoef(*pair)[0, 1] for pair in ((first, second), (first, third), (second, third))]
+        assert summarize_sweep(sweep).judged.mean_correlation == pytest.approx(np.mean(pairs))
+
+    def test_holding_is_measured_on_the_days_of_the_bars_from_the_first_open(self) -> None:
+        sweep = sample_sweep(*THRESHOLDS)
+        ends = sweep.bars["close"].groupby(sweep.bars.index.floor("D")).last().to_numpy()
+        returns = np.diff(np.log(np.append(sweep.bars["open"].iloc[0], ends)))
+        expected = math.sqrt(365) * np.expm1(returns).mean() / np.expm1(returns).std(ddof=1)
+        assert summarize_sweep(sweep).judged.hold_sharpe == pytest.approx(expected)
+
+    def test_conditions_other_than_the_configured_ones_are_known(self) -> None:
+        configured, held = sample_sweep(*THRESHOLDS, COSTS), sample_sweep(*THRESHOLDS, "fee_bps=0")
+        assert summarize_sweep(configured).judged.other_than_configured == {}
+        assert summarize_sweep(held).judged.other_than_configured == {"fee_bps": 25.0}
 
     @pytest.mark.parametrize("metric", RANKED_BY)
     def test_the_list_of_the_best_is_ordered_by_the_metric(self, metric: str) -> None:
@@ -172,6 +190,27 @@ class TestVerdict:
             "no sweep has seen."
         )
 
+    def test_more_than_luck_is_told_beside_holding_the_coin(self) -> None:
+        strong = judgement(estimate=SharpeEstimate(3.1 / math.sqrt(365), 1000, 0.0, 5.0), hold_sharpe=1.2)
+        assert sweep_verdict(strong).endswith(
+            "more than luck explains on these hours, where holding the coin has 1.20, so let it prove itself on hours "
+            "that no sweep has seen."
+        )
+        risen = dataclasses.replace(strong, hold_sharpe=3.2)
+        assert sweep_verdict(risen).endswith(
+            "more than luck explains on these hours, but holding the coin has 3.20, so the market's rise alone may "
+            "explain it."
+        )
+
+    def test_conditions_that_are_not_the_configured_ones_come_first(self) -> None:
+        cheap = judgement(
+            conditions={"fee_bps": 0.0, "slippage_bps": 5.0, "fee_in_base": True},
+            other_than_configured={"fee_bps": 25.0, "fee_in_base": False},
+        )
+        said = "t fee_bps 0 (configured: 25) and fee_in_base true (configured: false), the best of 400 combinations has"
+        assert sweep_verdict(cheap).startswith(f"A{said}")
+        assert f"nothing of a market: a{said}" in sweep_verdict(cheap, simulated=True)
+
     def test_those_that_did_not_trade_or_did_the_same_are_told(self) -> None:
         assert "The best of 400 combinations (120 of them traded and differ) has" in sweep_verdict(
             judgement(n_trials=120)
@@ -194,9 +233,19 @@ class TestVerdict:
         assert "The only combination has a Sharpe ratio of 1.31; nothing else was tried" in sweep_verdict(single)
 
     def test_no_trades(self) -> None:
-        idle = judgement(n_trials=0, best=None, estimate=SharpeEstimate(NAN, 0, NAN, NAN))
+        idle = judgement(n_traded=0, n_trials=0, best=None, estimate=SharpeEstimate(NAN, 0, NAN, NAN))
         assert sweep_verdict(idle) == "None of 400 combinations traded: there is nothing to choose from."
         assert "made no trade" in sweep_verdict(dataclasses.replace(idle, n_combinations=1))
+
+    def test_one_of_many_that_traded_is_not_called_the_only_try(self) -> None:
+        alone = judgement(n_trials=1, variance_of_trials=NAN)
+        assert "; no other traded differently; probabilistic Sharpe ratio" in sweep_verdict(alone)
+
+    def test_trades_without_a_sharpe_ratio_are_not_called_none(self) -> None:
+        brief = judgement(n_traded=3, n_trials=0, best=None, estimate=SharpeEstimate(NAN, 0, NAN, NAN))
+        assert sweep_verdict(brief) == (
+            "3 of 400 combinations traded, none on days enough for a Sharpe ratio: there is nothing to judge."
+        )
 
     def test_too_few_days(self) -> None:
         assert "too few days" in sweep_verdict(judgement(estimate=SharpeEstimate(0.1, 1)))
@@ -204,10 +253,3 @@ class TestVerdict:
     def test_simulated_bars_come_first(self) -> None:
         sentence = sweep_verdict(judgement(), simulated=True)
         assert sentence.startswith("On simulated bars, which say nothing of a market: the best of 400")
-
-    @pytest.mark.parametrize(
-        ("probability", "text"),
-        [(0.9499, "0.94"), (0.95, "0.95"), (0.57, "0.57"), (1.0, "0.99"), (0.0, "0.00"), (NAN, "–")],
-    )
-    def test_probabilities_are_rounded_down(self, probability: float, text: str) -> None:
-        assert certainty(probability) == text

@@ -8,7 +8,7 @@ import pytest
 from algo_pipeline.common import formatting as f
 
 
-@pytest.mark.parametrize("show", [f.percent, f.number, f.count, f.hours_long, f.significant, f.chance])
+@pytest.mark.parametrize("show", [f.percent, f.number, f.count, f.hours_long, f.significant, f.chance, f.certainty])
 @pytest.mark.parametrize("undefined", [None, math.nan, math.inf])
 def test_what_is_undefined_reads_as_a_dash(show: object, undefined: float | None) -> None:
     assert callable(show)
@@ -30,6 +30,13 @@ def test_money_shows_cents_only_where_they_matter() -> None:
 
 def test_a_chance_never_claims_certainty() -> None:
     assert [f.chance(p) for p in (0.0, 0.009, 0.234, 0.991, 1.0)] == ["<1%", "<1%", "23%", ">99%", ">99%"]
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"), [(0.9499, "0.94"), (0.95, "0.95"), (0.57, "0.57"), (1.0, "0.99"), (0.0, "0.00")]
+)
+def test_certainty_is_rounded_down(probability: float, text: str) -> None:
+    assert f.certainty(probability) == text
 
 
 def test_durations_are_hours_then_days() -> None:
