@@ -70,9 +70,9 @@ def print_hour(report: HourReport) -> None:
         console.print(_decisions(report))
     if report.orders:
         console.print(order_table(report.orders))
-    console.print(
-        f"Equity {number(report.equity, 2)} USD, drawdown {percent(report.drawdown, 2)} from {number(report.peak, 2)}."
-    )
+    if report.peak > 0:
+        drawdown = f"drawdown {percent(report.drawdown, 2)} from {number(report.peak, 2)}"
+        console.print(f"Equity {number(report.equity, 2)} USD, {drawdown}.")
     for each in report.alerts:
         console.print(f"{each.severity.value}: {each.title}. {each.text}", soft_wrap=True)
 

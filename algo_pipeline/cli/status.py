@@ -96,7 +96,7 @@ def _print(document: dict[str, Any]) -> None:
 
 def _print_account(console: Console, document: dict[str, Any]) -> None:
     if document["as_of_bar"] is None:
-        console.print("No bar has been worked on yet: the first hourly run, or `algo-pipeline decide`, starts it.")
+        console.print("No bar has been decided on yet: the first hourly run, or `algo-pipeline decide`, starts it.")
     else:
         console.print(
             f"Equity {number(document['equity'], 2)} USD at the close of the bar {minute(document['as_of_bar'])} UTC; "

@@ -27,7 +27,7 @@ class TestAgainstASandbox:
     def test_before_the_first_hour_it_says_so(self, command: Command) -> None:
         ended = command("status")
         assert ended.code == 0
-        assert "No bar has been worked on yet" in ended.out
+        assert "No bar has been decided on yet" in ended.out
         assert command("status", "--json").json()["session"]["metrics"] == {}
 
     def test_it_tells_holdings_decisions_and_figures(self, live: LiveShop, command: Command) -> None:
