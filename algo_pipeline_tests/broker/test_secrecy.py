@@ -162,6 +162,14 @@ class TestErrors:
         assert "ConnectionError" in error.message
         assert not leaked(shown(error, with_locals=True))
 
+    @pytest.mark.parametrize("ask", REQUESTS.values(), ids=REQUESTS.keys())
+    @pytest.mark.parametrize("status", [302, 401, 429, 503])
+    def test_of_an_answer_hold_no_frame_with_the_keys(self, ask: Callable[[AlpacaBroker], object], status: int) -> None:
+        with answering(Script(status, {"message": "no"})) as server:
+            error = failure_of(ask, broker_of(server.url))
+        assert error is not None
+        assert not leaked(shown(error, with_locals=True))
+
     def test_of_any_kind_leave_an_order_ambiguous(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with answering(Script(body=order_document())) as server:
             broker = broker_of(server.url)
