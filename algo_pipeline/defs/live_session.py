@@ -12,7 +12,7 @@ from loguru import logger
 from algo_pipeline.broker.alpaca import AlpacaBroker
 from algo_pipeline.broker.auth import PaperAccess, require_paper
 from algo_pipeline.common.config import Settings
-from algo_pipeline.common.errors import BrokerError, BusyError
+from algo_pipeline.common.errors import BrokerError, BusyError, LiveStateError
 from algo_pipeline.common.locks import file_lock
 from algo_pipeline.common.logger import SecretMasker
 from algo_pipeline.common.paper import is_loopback
@@ -155,6 +155,8 @@ def open_session(
         If orders could go anywhere but to a paper account or a sandbox, or keys are missing; before anything else.
     BusyError
         If another run keeps the lock; it is recorded in ``alerts.log``.
+    LiveStateError
+        If simulated bars would be traded on outside of a sandbox.
     CorruptFileError
         If a champion bundle is damaged.
     """
@@ -237,6 +239,7 @@ def _session(settings: Settings, access: PaperAccess, folder: Path, clock: Clock
     symbols = settings.parsed_symbols()
     champions = _champions(settings, symbols)
     sources = {symbol: _source(settings, champions.get(symbol)) for symbol in symbols}
+    _require_real_bars(sources, access)
     account = _account(settings, access, folder, next(iter(sources.values())), clock)
     feed = _feed(settings, champions, sources)
     check = second_source(settings.coingecko_url, account.clock.now)
@@ -284,6 +287,16 @@ def _source(settings: Settings, champion: DeployedChampion | None) -> MarketData
     return make_source(name, source_options(settings))
 
 
+def _require_real_bars(sources: dict[Symbol, MarketDataSource], access: PaperAccess) -> None:
+    """Refuse to trade an account outside of this machine on a market that does not exist."""
+    simulated = [str(symbol) for symbol, source in sources.items() if source.name == "simulated"]
+    if simulated and not access.is_loopback:
+        raise LiveStateError(
+            f"The live bars of {', '.join(simulated)} would be simulated ones, which trade in a sandbox only.",
+            "Correct ALGO_TRADER_LIVE_BARS_SOURCE or ALGO_TRADER_DATA_SOURCE, or trade against: algo-pipeline sandbox.",
+        )
+
+
 def _feed(
     settings: Settings, champions: dict[Symbol, DeployedChampion], sources: dict[Symbol, MarketDataSource]
 ) -> LiveFeed:
@@ -294,6 +307,7 @@ def _feed(
         for symbol, source in sources.items()
     }
     exact = {
-        symbol: symbol in champions and champions[symbol].source == source.name for symbol, source in sources.items()
+        symbol: symbol in champions and champions[symbol].learnt_from(source.name, source.venue_symbol(symbol))
+        for symbol, source in sources.items()
     }
     return LiveFeed(histories, exact)

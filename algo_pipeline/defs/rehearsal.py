@@ -95,8 +95,8 @@ def _make_room(folder: Path, account_id: str) -> None:
     """Remove the files of an earlier rehearsal: its account is gone with its sandbox."""
     if not (folder / _FILES[0]).exists():
         return
-    found = StateStore(folder).load(Journal(folder)).account_id
-    if found not in (None, account_id):
+    state = StateStore(folder).load(Journal(folder))
+    if state.seq and state.account_id != account_id:  # without an account there may still be a person's halt in it
         raise LiveStateError(
             f"{folder} holds the journal of another account than the rehearsal's.",
             "Rehearse in another folder: set ALGO_TRADER_ARTIFACTS_DIR.",

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from algo_pipeline.common.config import load_settings
+from algo_pipeline.common.config import Settings, load_settings
+from algo_pipeline.common.logger import configure_logging
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.defs.partitions import HOURS
-from algo_pipeline.defs.stage import stage
+from algo_pipeline.defs.stage import SHELL_TAG, stage
 
 LIVE_TAG = {"algo-pipeline/live": "true"}
 _RETRY_TAGS = {"dagster/max_retries": "2", "dagster/retry_on_asset_or_op_failure": "true"}
@@ -47,10 +48,20 @@ def hourly_trading(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
     from algo_pipeline.defs.live_metadata import decision_metadata, order_metadata
     from algo_pipeline.defs.live_session import open_session
 
-    with stage(context), open_session(load_settings()) as session:
+    settings = _settings_and_logging(context)
+    with stage(context), open_session(settings) as session:
         report = session.run_hour(partition_bar(context.partition_key))
     yield dg.MaterializeResult(asset_key="live_decision", metadata=decision_metadata(report))
     yield dg.MaterializeResult(asset_key="paper_order", metadata=order_metadata(report))
+
+
+def _settings_and_logging(context: dg.AssetExecutionContext) -> Settings:
+    """The settings; and a log whose every secret is masked, in whatever process the run has."""
+    with stage(context):
+        settings = load_settings()
+    at_shell = SHELL_TAG in context.run.tags  # a shell shows the run's result instead
+    configure_logging(settings.log_level, settings.artifacts_dir / "logs", settings.secret_values(), not at_shell)
+    return settings
 
 
 hourly_job = dg.define_asset_job(

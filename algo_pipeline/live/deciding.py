@@ -142,7 +142,7 @@ class Deciding:
         except Exception as error:
             logger.exception("No probability of {}", symbol)
             self._session.alert(Severity.CRITICAL, "no_probability", f"{symbol}: no probability", repr(error))
-            return math.nan, f"no probability: {error!r}"
+            return math.nan, f"no probability: {type(error).__name__}, told in the log"  # the log masks secrets
         if not 0.0 <= probability <= 1.0:
             return math.nan, features.reason or "a feature is not known"
         return probability, None

@@ -142,7 +142,7 @@ def _asked(feed: BarFeed, symbol: Symbol, bar: pd.Timestamp, before: Bars) -> Ba
         return Bars(before.view, str(error), is_final=not isinstance(error, _MAY_PASS))
     except Exception as error:
         logger.exception("No bars of {}", symbol)
-        return Bars(before.view, repr(error), is_final=True)
+        return Bars(before.view, f"{type(error).__name__}, told in the log", is_final=True)
     if view is not None and view.last_at > bar:
         raise LeakageError(
             f"Bars of {symbol} were asked for up to {bar}; the newest is {view.last_at}.", "Correct the feed."

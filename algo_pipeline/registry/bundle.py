@@ -122,10 +122,15 @@ class BundleStore:
         Raises
         ------
         CorruptFileError
-            If the file was altered or truncated.
+            If the file was altered or truncated, or is another symbol's.
         """
         path = self.path(symbol)
-        return ChampionBundle.from_document(read_checked_json(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        bundle = ChampionBundle.from_document(read_checked_json(path))
+        if bundle.symbol != str(symbol):
+            raise _corrupt(f"of {symbol}, {path}, is that of {bundle.symbol}")
+        return bundle
 
 
 def _corrupt(what: str) -> CorruptFileError:

@@ -33,7 +33,7 @@ class DeployedChampion:
             )
         self._bundle = bundle
         self.symbol = Symbol.parse(bundle.symbol)
-        self.source = bundle.source
+        self.source, self.venue_symbol = bundle.source, bundle.venue_symbol
         self.sha256 = bundle.sha256
         self.model_version = bundle.model_version
         self.enter_threshold = bundle.enter_threshold
@@ -42,6 +42,10 @@ class DeployedChampion:
         self.history_start: pd.Timestamp = to_utc(bundle.history_start)
         self.training_end: pd.Timestamp = to_utc(bundle.training_end)
         self.simulated = bundle.source == "simulated"
+
+    def learnt_from(self, source: str, venue_symbol: str) -> bool:
+        """Whether these are the bars that it was trained on: two simulated markets share no more than their name."""
+        return (self.source, self.venue_symbol) == (source, venue_symbol)
 
     def probability(self, features: FloatArray) -> float:
         """P(label = 1) of one row of features, shape (37,); NaN if one is NaN."""
