@@ -227,10 +227,15 @@ def _arm(floor: TradingFloor, dice: random.Random) -> None:
 
 
 def _judged(floor: TradingFloor, done: Killed, where: str) -> Killed:
-    books = _Books(floor, floor.control.ledger())
-    done.orders = len(books.orders)
-    done.problems += [f"{where}: {problem}" for problem in _problems(books, floor, done.hours)]
+    done.orders = len(floor.control.ledger()["orders"])
+    done.problems += [f"{where}: {problem}" for problem in promises_broken(floor, done.hours)]
     return done
+
+
+def promises_broken(floor: TradingFloor, hours: int) -> list[str]:
+    """What is wrong with the account after so many hours, in words; empty if every promise held."""
+    books = _Books(floor, floor.control.ledger())
+    return list(_problems(books, floor, hours))
 
 
 def _problems(books: _Books, floor: TradingFloor, hours: int) -> Iterable[str]:

@@ -14,7 +14,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -61,20 +62,21 @@ class Tally:
         )
 
 
-def run_schedules(seeds: Sequence[int], processes: int) -> Tally:
-    """Run the schedules of these seeds, on several processors."""
+def run_schedules(seeds: Sequence[int], processes: int, every: int = 1) -> Tally:
+    """Run the schedules of these seeds on several processors, with a crash at every (or every so manyth) boundary."""
+    run = partial(run_schedule, every=every)
     if processes <= 1:
-        return reduce(Tally.__add__, map(run_schedule, seeds), Tally())
-    with ProcessPoolExecutor(processes) as pool:
-        return reduce(Tally.__add__, pool.map(run_schedule, seeds, chunksize=4), Tally())
+        return reduce(Tally.__add__, map(run, seeds), Tally())
+    with ProcessPoolExecutor(processes, get_context("forkserver")) as pool:
+        return reduce(Tally.__add__, pool.map(run, seeds, chunksize=4), Tally())
 
 
-def run_schedule(seed: int) -> Tally:
+def run_schedule(seed: int, every: int = 1) -> Tally:
     """One schedule, in a folder that is removed; what is wrong names the seed and the boundary."""
     logger.disable("algo_pipeline")
     folder = Path(tempfile.mkdtemp(prefix="schedule-"))
     try:
-        return _Schedule(folder, seed).run()
+        return _Schedule(folder, seed, every).run()
     finally:
         shutil.rmtree(folder)
         logger.enable("algo_pipeline")
@@ -84,6 +86,7 @@ def run_schedule(seed: int) -> Tally:
 class _Schedule:
     folder: Path
     seed: int
+    every: int
     rng: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,7 +97,8 @@ class _Schedule:
         bar = start.times[_FIRST_HOURS]
         counted, uncut = CrashPoints(), start.clone(self.folder / "uncut")
         _until_through(uncut, bar, counted)
-        histories = [self._history(start, bar, points, n) for n, points in enumerate(boundaries(counted.steps))]
+        chosen = list(enumerate(boundaries(counted.steps)))[self.seed % self.every :: self.every]
+        histories = [self._history(start, bar, points, n) for n, points in chosen]
         end = self._ended("without a crash", uncut)
         return replace(reduce(Tally.__add__, histories, end), schedules=1, steps=frozenset(counted.steps))
 

@@ -18,10 +18,12 @@ from algo_pipeline.data.simulation import simulate_bars
 from algo_pipeline.live.journal import Journal
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.sandbox.client import SandboxControl
-from algo_pipeline_tests.live_shop import FIRST, HISTORY_START, bundle
 from algo_pipeline_tests.proofs.sandbox_process import sandbox_process
 
 BTC, ETH = Symbol("BTC", "USD"), Symbol("ETH", "USD")
+HISTORY_START = pd.Timestamp("2023-10-01", tz="UTC")
+FIRST = pd.Timestamp("2024-01-02", tz="UTC")
+"""The first bar that is traded."""
 RULES = BacktestConfig(fee_in_base=True, cash_buffer_bps=50.0, max_drawdown=1.0)
 _URLS = ("alpaca_trading_url", "alpaca_data_url", "binance_url", "coingecko_url")
 
@@ -59,6 +61,8 @@ class TradingFloor:
 
     def say(self, *, long: bool) -> None:
         """Let every champion be LONG, or FLAT, on every bar from now on."""
+        from algo_pipeline_tests.live_shop import bundle
+
         threshold = 0.0 if long else 1.0
         for symbol in self.symbols:
             BundleStore(self.root).deploy(replace(bundle(threshold), symbol=str(symbol)))
