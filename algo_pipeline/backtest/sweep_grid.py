@@ -146,6 +146,8 @@ def _read(assignment: str) -> tuple[str, Values]:
 
 def _range(text: str) -> list[str]:
     start, stop, count = text.split(":")
+    if not math.isfinite(float(stop) - float(start)):
+        raise ValueError(text)
     if not 2 <= int(count) <= MAX_COMBINATIONS:
         raise ConfigValueError(f"A COUNT from 2 to {MAX_COMBINATIONS:,} is expected; found {count}.", _WAYS)
     return [str(value) for value in _evenly(float(start), float(stop), int(count))]

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.backtest.engine import run_backtest
-from algo_pipeline.backtest.metrics import DAYS_PER_YEAR, METRIC_NAMES, sharpe_ratio
-from algo_pipeline.backtest.report_tables import daily_returns
+from algo_pipeline.backtest.metrics import DAYS_PER_YEAR, METRIC_NAMES, curve_figures, sharpe_ratio
 from algo_pipeline.backtest.sweep import run_sweep
 from algo_pipeline.backtest.sweep_grid import CONDITIONS, SweepPlan
 from algo_pipeline.backtest.sweep_judgement import Judgement
+from algo_pipeline.common.time import epoch_ns
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.research.sharpe_statistics import SharpeEstimate
 
@@ -74,7 +74,7 @@ class Sweep:
         """Returns of each UTC day of the combination in row ``position``, shape (n_days,)."""
         config = self.plan.config(position)
         equity = run_backtest(self.bars, self.probability, config).equity
-        return daily_returns(equity, config.initial_cash).to_numpy(dtype=np.float64)
+        return _daily_returns(equity, config.initial_cash)
 
 
 class Ranked(NamedTuple):
@@ -123,7 +123,8 @@ def summarize_sweep(sweep: Sweep, metric: str = "sharpe", top: int = TOP) -> Swe
     """
     own = sweep.plan.own_conditions()
     groups = _by_conditions(sweep.plan)
-    judgements = tuple(_judge(sweep, *group, with_correlation=group[0] == own) for group in groups)
+    hold = _hold_sharpe(sweep.bars)
+    judgements = tuple(_judge(sweep, *group, hold, with_correlation=group[0] == own) for group in groups)
     place = next(place for place, (conditions, _) in enumerate(groups) if conditions == own)
     rows = sweep.rows.iloc[groups[place][1]]
     return SweepSummary(
@@ -150,7 +151,7 @@ def _by_conditions(plan: SweepPlan) -> list[tuple[dict[str, object], IntArray]]:
 
 
 def _judge(
-    sweep: Sweep, conditions: Mapping[str, object], positions: IntArray, with_correlation: bool = False
+    sweep: Sweep, conditions: Mapping[str, object], positions: IntArray, hold_sharpe: float, with_correlation: bool
 ) -> Judgement:
     rows = sweep.rows.iloc[positions]
     trials = _trials(rows)
@@ -166,14 +167,20 @@ def _judge(
         variance_of_trials=float(sharpes.var(ddof=1)),
         best=best,
         estimate=SharpeEstimate.of(np.empty(0) if best is None else sweep.daily_returns(best)),
-        hold_sharpe=_hold_sharpe(sweep.bars),
+        hold_sharpe=hold_sharpe,
         other_than_configured=sweep.plan.other_than_configured(conditions),
     )
 
 
 def _hold_sharpe(bars: pd.DataFrame) -> float:
     """Of the coin, bought at the first open."""
-    return sharpe_ratio(daily_returns(bars["close"], bars["open"].iloc[0]).to_numpy(dtype=np.float64))
+    return sharpe_ratio(_daily_returns(bars["close"], float(bars["open"].iloc[0])))
+
+
+def _daily_returns(values: pd.Series[float], start: float) -> FloatArray:
+    """Compiled, for there may be thousands of conditions: what ``report_tables.daily_returns`` says with pandas."""
+    open_times = epoch_ns(pd.DatetimeIndex(values.index))
+    return curve_figures(open_times, np.ascontiguousarray(values, np.float64), start).daily_returns
 
 
 def _trials(rows: pd.DataFrame) -> pd.DataFrame:

@@ -51,6 +51,7 @@ def test_values_are_read(text: str, values: tuple[object, ...]) -> None:
         (["fee_bps=10,20", "fee_bps=5"], "once"),
         (["fee_bps=-1,2"], "fee_bps must be"),
         (["fee_bps=nan,2"], "fee_bps must be"),
+        (["fee_bps=1e308:-1e308:3"], "fee_bps expects numbers"),
         (["max_drawdown=0,0.1"], "max_drawdown must be"),
         (["quantity_step=0.5,0.1"], "quantity_step must be"),
         (["enter_threshold=0.4,0.6", "exit_threshold=0.3,0.5"], "exit_threshold must be"),
