@@ -83,6 +83,12 @@ class TransientSourceError(SourceError):
     code = "source_unavailable"
 
 
+class LongWaitError(TransientSourceError):
+    """The venue asks for a longer wait than the caller has: do not call it again before that."""
+
+    code = "source_wait"
+
+
 class SourceBlockedError(SourceError):
     """The venue refuses this caller (ban, geo-block, firewall): do not call it again."""
 

@@ -36,10 +36,12 @@ from algo_pipeline.registry.champion import DeployedChampion
 from algo_pipeline.sources.catalog import make_source
 from algo_pipeline.sources.live_bars import LiveBars
 from algo_pipeline.sources.live_feed import LiveFeed
+from algo_pipeline.sources.retry import RetryPolicy
 from algo_pipeline.sources.store import BarStore
 
 LOCK_FILE = "runner.lock"
 LOCK_WAIT_S = 60.0
+_BARS_POLICY = RetryPolicy(attempts=2, first_wait_s=0.5, max_wait_s=2.0)  # the hour polls its bars itself
 _LOCK_BUSY = "lock_busy"
 
 
@@ -284,7 +286,7 @@ def _champions(settings: Settings, symbols: tuple[Symbol, ...]) -> dict[Symbol, 
 def _source(settings: Settings, champion: DeployedChampion | None) -> MarketDataSource:
     """Where the symbol's live bars come from: the bundle's training source unless the settings say otherwise."""
     name = settings.live_bars_source or (champion.source if champion else settings.data_source)
-    return make_source(name, source_options(settings))
+    return make_source(name, replace(source_options(settings), policy=_BARS_POLICY))
 
 
 def _require_real_bars(sources: dict[Symbol, MarketDataSource], access: PaperAccess) -> None:

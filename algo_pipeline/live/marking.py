@@ -9,7 +9,13 @@ from dataclasses import dataclass
 import pandas as pd
 from loguru import logger
 
-from algo_pipeline.common.errors import AlgoPipelineError, DataValidationError, LeakageError, TransientSourceError
+from algo_pipeline.common.errors import (
+    AlgoPipelineError,
+    DataValidationError,
+    LeakageError,
+    LongWaitError,
+    TransientSourceError,
+)
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.live import entries
 from algo_pipeline.live.alerts import Severity
@@ -37,7 +43,7 @@ class Bars:
     problem : str
         Why there is nothing newer, as far as it is known; empty where the source just has nothing newer.
     is_final : bool
-        Whether asking again within the minute is useless, or forbidden: an unknown symbol, a ban.
+        Whether asking again within the minute is useless, or forbidden: an unknown symbol, a ban, a wait asked for.
     """
 
     view: BarView | None = None
@@ -139,7 +145,7 @@ def _asked(feed: BarFeed, symbol: Symbol, bar: pd.Timestamp, before: Bars) -> Ba
         view = feed.bars(symbol, bar)
     except AlgoPipelineError as error:
         logger.warning("No bars of {} yet: {}", symbol, error)
-        return Bars(before.view, str(error), is_final=not isinstance(error, _MAY_PASS))
+        return Bars(before.view, str(error), is_final=_is_final(error))
     except Exception as error:
         logger.exception("No bars of {}", symbol)
         return Bars(before.view, f"{type(error).__name__}, told in the log", is_final=True)
@@ -148,6 +154,10 @@ def _asked(feed: BarFeed, symbol: Symbol, bar: pd.Timestamp, before: Bars) -> Ba
             f"Bars of {symbol} were asked for up to {bar}; the newest is {view.last_at}.", "Correct the feed."
         )
     return Bars(view or before.view)
+
+
+def _is_final(error: AlgoPipelineError) -> bool:
+    return isinstance(error, LongWaitError) or not isinstance(error, _MAY_PASS)
 
 
 def _price(session: Session, symbol: Symbol, bars: Bars, bar: pd.Timestamp, check: PriceCheck | None) -> Price:

@@ -16,6 +16,7 @@ from algo_pipeline.interfaces.market_data import MarketDataSource
 
 if TYPE_CHECKING:
     from algo_pipeline.sources.coingecko import CoinGeckoPrices
+    from algo_pipeline.sources.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class SourceOptions:
         Roots that replace the venue's own host, for a mirror or the sandbox.
     alpaca_api_key, alpaca_secret_key : str, optional
         Raise Alpaca's rate limit; never shown, and sent to Alpaca's data host or loopback only.
+    policy : RetryPolicy, optional
+        How a venue's transient failures are tried again; the source's own patience if omitted.
     seed, signal_strength, simulated_from, simulated_until
         The simulated market and the bounds of its life (source ``simulated``).
     """
@@ -40,6 +43,7 @@ class SourceOptions:
     coingecko_url: str | None = None
     alpaca_api_key: str | None = field(default=None, repr=False)
     alpaca_secret_key: str | None = field(default=None, repr=False)
+    policy: RetryPolicy | None = None
     seed: int = 0
     signal_strength: float = 0.0
     simulated_from: pd.Timestamp | None = None
@@ -104,7 +108,7 @@ def _file(options: SourceOptions) -> MarketDataSource:
 def _binance(options: SourceOptions) -> MarketDataSource:
     from algo_pipeline.sources.binance import BinanceSource
 
-    return BinanceSource(base_url=options.binance_url)
+    return BinanceSource(base_url=options.binance_url, policy=options.policy)
 
 
 def _alpaca(options: SourceOptions) -> MarketDataSource:
@@ -114,6 +118,7 @@ def _alpaca(options: SourceOptions) -> MarketDataSource:
         base_url=options.alpaca_data_url,
         api_key=options.alpaca_api_key,
         secret_key=options.alpaca_secret_key,
+        policy=options.policy,
     )
 
 

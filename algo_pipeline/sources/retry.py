@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from algo_pipeline.common.errors import SourceBlockedError, SourceError, TransientSourceError
+from algo_pipeline.common.errors import LongWaitError, SourceBlockedError, SourceError, TransientSourceError
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def call_with_retries(call: Callable[[], T], policy: RetryPolicy, sleep: Callabl
     Raises
     ------
     TransientSourceError
-        If the last attempt failed too, or the venue asks for a longer wait than the policy allows.
+        If the last attempt failed too; LongWaitError if the venue asks for a longer wait than the policy allows.
     """
     for attempt in range(1, policy.attempts):
         try:
@@ -92,7 +92,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _wait(error: RetryLaterError, attempt: int, policy: RetryPolicy) -> float:
     wait = policy.first_wait_s * 2 ** (attempt - 1) if error.retry_after_s is None else error.retry_after_s
     if wait > policy.max_wait_s:
-        raise TransientSourceError(
+        raise LongWaitError(
             f"{error.message} It asks for a wait of {wait:.0f} s.", "Run again after that; what was fetched is kept."
         ) from error
     return wait

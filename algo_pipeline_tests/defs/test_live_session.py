@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from algo_pipeline.common.config import load_settings
-from algo_pipeline.common.errors import CorruptFileError, LiveStateError
+from algo_pipeline.common.errors import CorruptFileError, LiveStateError, LongWaitError
 from algo_pipeline.common.paper import PAPER_TRADING_URL
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.definitions import build_definitions
@@ -19,6 +19,7 @@ from algo_pipeline.defs.rehearsal import _make_room
 from algo_pipeline.defs.trading import hourly_job, partition_key
 from algo_pipeline.live.controls import halt
 from algo_pipeline.registry.bundle import BundleStore
+from algo_pipeline.sandbox.faults import Fault, FaultKind
 from algo_pipeline.sources.live_feed import LiveFeed
 from algo_pipeline_tests.live_shop import BTC, LiveShop, hour, live_shop
 
@@ -67,6 +68,15 @@ def test_bars_of_another_simulated_market_are_not_called_the_trainings(
         features = session.feed.features(BTC, hour(0))
     assert features.exact == same
     assert (features.reason is None) == same
+
+
+def test_an_hour_has_no_time_for_the_wait_that_a_venue_asks_for(
+    live: LiveShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALGO_TRADER_LIVE_BARS_SOURCE", "binance")
+    live.sandbox.add_fault(Fault(FaultKind.STATUS, "/api/v3/*", count=None, status=429, retry_after_s=100.0))
+    with open_session(load_settings()) as session, pytest.raises(LongWaitError, match="100 s"):
+        session.feed.bars(BTC, hour(0))
 
 
 def test_a_halt_before_the_first_hour_outlives_a_rehearsal(live: LiveShop) -> None:

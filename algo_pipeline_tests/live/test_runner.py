@@ -14,6 +14,7 @@ from algo_pipeline.common.errors import (
     ConfigValueError,
     LeakageError,
     LiveStateError,
+    LongWaitError,
     SourceBlockedError,
     SourceError,
     TransientSourceError,
@@ -168,7 +169,10 @@ class TestTime:
         assert len(world.broker.sent) == 1
         assert broken_promises(world) == []
 
-    @pytest.mark.parametrize("error", [UnknownSymbolError("no ETH here"), SourceBlockedError("banned"), KeyError("t")])
+    @pytest.mark.parametrize(
+        "error",
+        [UnknownSymbolError("no ETH here"), SourceBlockedError("banned"), LongWaitError("in 100 s"), KeyError("t")],
+    )
     def test_a_source_that_will_not_answer_is_asked_once_and_keeps_no_other_symbol_waiting(self, tmp_path, error):
         world = scripted(tmp_path, {BTC: [0.7, 0.3], ETH: [0.5, 0.7]})
         world.tick(hour(0))
