@@ -9,9 +9,13 @@ malformed one is seen: ccxt's parser turns such rows into None or nothing.
 from __future__ import annotations
 
 import difflib
+import sys
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -35,6 +39,23 @@ _MS_BETWEEN_WEIGHTS = 100  # twice ccxt's own: its 50 ms uses the whole 6,000 we
 _KLINE_FIELDS = 6
 _N_SUGGESTIONS = 3
 _SHOWN_CHARACTERS = 80
+
+
+@cache
+def _ccxt(name: str) -> ModuleType:
+    """A module of ccxt without the package's own ``__init__``.
+
+    That one loads more than a hundred exchanges, and the process of an hourly decision would wait longer for them than
+    for everything else that it does.
+    """
+    spec = None if "ccxt" in sys.modules else find_spec("ccxt")
+    if spec is None:
+        return import_module(f"ccxt.{name}")
+    sys.modules["ccxt"] = module_from_spec(spec)
+    try:
+        return import_module(f"ccxt.{name}")
+    finally:
+        del sys.modules["ccxt"]  # whoever imports the whole package later gets it
 
 
 class BinanceSource(MarketDataSource):
@@ -96,9 +117,7 @@ class BinanceSource(MarketDataSource):
 
     @cached_property
     def _exchange(self) -> Any:
-        import ccxt
-
-        exchange = ccxt.binance(
+        exchange = _ccxt("binance").binance(
             {
                 "enableRateLimit": not is_loopback(self._base_url),  # a sandbox grants any number
                 "rateLimit": _MS_BETWEEN_WEIGHTS,
@@ -128,11 +147,9 @@ class BinanceSource(MarketDataSource):
             "endTime": _epoch_ms(end - BAR),
             "limit": _PAGE_BARS,
         }
-        import ccxt
-
         try:
             rows = self._call(lambda exchange: exchange.public_get_klines(parameters))
-        except ccxt.BadSymbol as error:
+        except _ccxt("base.errors").BadSymbol as error:
             raise self._unknown(symbol) from error
         return _parse_klines(rows)
 
@@ -140,22 +157,18 @@ class BinanceSource(MarketDataSource):
         return call_with_retries(lambda: self._call_once(request), self._policy, self._sleep)
 
     def _call_once(self, request: Callable[[Any], Any]) -> Any:
-        import ccxt
-
-        self._status = None
+        self._status, errors = None, _ccxt("base.errors")
         try:
             return request(self._exchange)
-        except ccxt.BadSymbol:
+        except errors.BadSymbol:
             raise
-        except ccxt.BaseError as error:
+        except errors.BaseError as error:
             raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> SourceError:
-        import ccxt
-
         if self._status is not None and self._status >= 400:
             return failure_of(_VENUE, self._status, self._exchange.last_response_headers or {}, str(error))
-        if isinstance(error, ccxt.OperationFailed):
+        if isinstance(error, _ccxt("base.errors").OperationFailed):
             return unreachable(_VENUE, f"{type(error).__name__} at {self._base_url}")
         return SourceError(f"{_VENUE} could not be used: {error}.", "Check ALGO_TRADER_BINANCE_URL and the network.")
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import alpaca.trading.client
 import alpaca.trading.requests
-import ccxt
 from loguru import logger
 
 from algo_pipeline.common.config import load_settings
@@ -14,9 +13,10 @@ from algo_pipeline.common.time import to_utc
 from algo_pipeline.data.feature_stream import FeatureStream
 from algo_pipeline.defs.live_session import open_session
 from algo_pipeline.defs.sandbox_clock import SandboxClock
+from algo_pipeline.sources.binance import _ccxt
 from algo_pipeline_tests.market import random_bars
 
-LOADED = (alpaca.trading.client, alpaca.trading.requests, ccxt)
+LOADED = (alpaca.trading.client, alpaca.trading.requests, _ccxt("binance"), _ccxt("base.errors"))
 FeatureStream(random_bars(1_000)).latest()  # loads the kernels, which every fork then has
 
 

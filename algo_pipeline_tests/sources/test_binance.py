@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -35,6 +37,20 @@ def test_dollars_are_tethers_at_binance_and_other_quotes_stay() -> None:
     assert source.venue_symbol(Symbol.parse("BTC/USD")) == "BTCUSDT"
     assert source.venue_symbol(Symbol.parse("ETH/BTC")) == "ETHBTC"
     assert source.venue_symbol(Symbol.parse("SOL/USDC")) == "SOLUSDC"
+
+
+def test_a_fetch_loads_no_exchange_but_binance_and_leaves_ccxt_whole_for_others(venue: WireServer) -> None:
+    code = (
+        "import sys\n"
+        "from algo_pipeline.sources.binance import BinanceSource\n"
+        "from algo_pipeline_tests.sources.conftest import BTC, START\n"
+        f"BinanceSource(base_url={venue.url!r}).fetch_bars(BTC, START, START)\n"
+        "print('ccxt' in sys.modules, 'ccxt.kraken' in sys.modules)\n"
+        "import ccxt\n"
+        "print(ccxt.binance is sys.modules['ccxt.binance'].binance, hasattr(ccxt, 'kraken'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "True", "True"]
 
 
 def test_building_a_source_contacts_nobody(venue: WireServer) -> None:
