@@ -150,6 +150,8 @@ class AlpacaBarsSource(MarketDataSource):
             answer: dict[str, Any] = self._client.get_crypto_bars(request)
         except APIError as error:
             raise self._translate(symbol, error) from error
+        except requests.exceptions.InvalidHeader:  # its text shows the key
+            raise _unsendable_keys() from None
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise _malformed(error) from error
         except requests.RequestException as error:
@@ -180,6 +182,13 @@ def _parse_bars(rows: list[Any]) -> pd.DataFrame:
         raise _malformed(error) from error
     table.index = pd.DatetimeIndex(stamps, name=INDEX_NAME).as_unit("ns")
     return table
+
+
+def _unsendable_keys() -> SourceError:
+    return SourceError(
+        f"The API keys of {_VENUE} hold a blank or a line break that no request can carry.",
+        "Copy ALGO_TRADER_ALPACA_API_KEY and ALGO_TRADER_ALPACA_SECRET_KEY again, or remove both: bars need none.",
+    )
 
 
 def _malformed(found: object) -> DataValidationError:

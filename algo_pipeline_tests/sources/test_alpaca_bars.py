@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 
 import pandas as pd
 import pytest
@@ -172,3 +173,14 @@ def test_an_answer_that_is_not_bars_is_an_error_and_never_empty(venue: WireServe
     venue.fail(Fault(BARS, 200, body), times=9)
     with pytest.raises(DataValidationError, match="not bars"):
         fetch_day(source_at(venue))
+
+
+@pytest.mark.parametrize(
+    "keys", [("PKSECRETKEY\n", "SECRET"), ("PKKEY", "SECRET\nSECRETKEY"), (" PKSECRETKEY", "SECRET")]
+)
+def test_keys_that_no_header_can_carry_are_refused_without_showing_them(keys: tuple[str, str]) -> None:
+    source = AlpacaBarsSource(base_url="http://127.0.0.1:1", api_key=keys[0], secret_key=keys[1])
+    with pytest.raises(SourceError, match="hold a blank or a line break") as caught:
+        source.fetch_bars(BTC, START, START + HOUR)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert not any(part in shown for part in ("PKSECRETKEY", "SECRETKEY\\n", "nSECRETKEY"))
