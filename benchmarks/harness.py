@@ -54,7 +54,10 @@ class Tool(Generic[Data]):
 
 @dataclass(frozen=True)
 class Effort:
-    """How many measured rounds: ``rounds``, but no more than ``least`` of a tool that has used up ``seconds``."""
+    """How many measured rounds: ``rounds``, but no more than ``least`` of a tool that has used up ``seconds``.
+
+    Without ``warm_up`` the first round counts.
+    """
 
     rounds: int
     least: int
@@ -68,11 +71,16 @@ QUICK = Effort(rounds=5, least=1, seconds=2.0)
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table; ``ratio`` is to the first tool at the same size, NaN where there is nothing to compare."""
+    """A line of a table: seconds, and the ratio of medians to the first tool at the same size.
+
+    ``best`` tells what the machine's other work cost: a short lap fits between it, a long one is interrupted, so
+    that medians of a busy machine flatter the faster tool.
+    """
 
     name: str
     size: int
     median: float
+    best: float
     laps: int
     ratio: float
 
@@ -147,9 +155,15 @@ def require_agreement(figures: dict[str, float], tolerance: float) -> None:
             raise UnequalWorkError(f"{name} reached {found!r}, {first} {expected!r}: the work is not the same.")
 
 
+def row(name: str, size: int, laps: Sequence[float], reference: float) -> Row:
+    """The line of a tool's laps; the ratio is to ``reference`` seconds."""
+    median = statistics.median(laps)
+    return Row(name, size, median, min(laps), len(laps), median / reference)
+
+
 def table(title: str, rows: Iterable[Row]) -> str:
     """The rows as text under a title."""
-    header = f"{'':<50}{'size':>10}{'median':>12}{'ratio':>9}{'laps':>6}"
+    header = f"{'':<50}{'size':>10}{'median':>12}{'best':>12}{'ratio':>9}{'laps':>6}"
     return "\n".join([f"\n{title}", header, *(_line(row) for row in rows)])
 
 
@@ -163,11 +177,11 @@ def _has_a_turn(seconds: Sequence[float], effort: Effort) -> bool:
 
 
 def _rows(seconds: dict[str, list[float]], size: int) -> list[Row]:
-    medians = {name: statistics.median(laps) for name, laps in seconds.items()}
-    ours = next(iter(medians.values()), math.nan)
-    return [Row(name, size, median, len(seconds[name]), median / ours) for name, median in medians.items()]
+    ours = next((statistics.median(laps) for laps in seconds.values()), math.nan)
+    return [row(name, size, laps, ours) for name, laps in seconds.items()]
 
 
 def _line(row: Row) -> str:
-    ratio = "" if math.isnan(row.ratio) else f"{row.ratio:.3g}" if row.ratio < 100 else f"{row.ratio:,.0f}"
-    return f"{row.name:<50}{row.size:>10,}{readable(row.median):>12}{ratio:>9}{row.laps:>6}"
+    ratio = f"{row.ratio:.3g}" if row.ratio < 100 else f"{row.ratio:,.0f}"
+    times = f"{readable(row.median):>12}{readable(row.best):>12}"
+    return f"{row.name:<50}{row.size:>10,}{times}{ratio:>9}{row.laps:>6}"

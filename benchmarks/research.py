@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from algo_pipeline.research.pipeline import run_research
 from algo_pipeline.research.splits import walk_forward
 from algo_pipeline.research.statistics import compare_with_base_rate
 from algo_pipeline.research.train import Recipe, fit_calibrators, fit_models, stitch_probabilities
-from benchmarks.harness import Row, table
+from benchmarks.harness import Row, row, table
 from benchmarks.markets import N_REAL_BARS
 from benchmarks.session import Session
 
@@ -42,11 +43,8 @@ class Stopwatch:
 
     def rows(self, prefix: str, size: int, whole: str) -> list[Row]:
         """A line per stage; the ratio is to the stage named ``whole``."""
-        medians = {stage: statistics.median(seconds) for stage, seconds in self._seconds.items()}
-        return [
-            Row(f"{prefix}: {stage}", size, median, len(self._seconds[stage]), median / medians[whole])
-            for stage, median in medians.items()
-        ]
+        reference = statistics.median(self._seconds[whole])
+        return [row(f"{prefix}: {stage}", size, laps, reference) for stage, laps in self._seconds.items()]
 
 
 def report(session: Session) -> str:
@@ -62,8 +60,8 @@ def rows(session: Session) -> list[Row]:
         bars = session.source.bootstrap(N_REAL_BARS, number)
         for recipe, watch in watches.items():
             _time_stages(Stopwatch() if number == 0 else watch, bars, recipe)  # the first round compiles and warms up
-    stages = [row for recipe, watch in watches.items() for row in watch.rows(recipe.describe(), N_REAL_BARS, _WHOLE)]
-    return stages + _bootstrap(session, rounds)
+    stages = [watch.rows(recipe.describe(), N_REAL_BARS, _WHOLE) for recipe, watch in watches.items()]
+    return [*itertools.chain(*stages), *_bootstrap(session, rounds)]
 
 
 def _time_stages(watch: Stopwatch, bars: pd.DataFrame, recipe: Recipe) -> None:

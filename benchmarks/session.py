@@ -83,9 +83,20 @@ def describe(session: Session) -> str:
         *([f"left out, since not installed (`make bench` installs them): {', '.join(missing)}"] if missing else []),
         f"bars: {len(session.source.bars):,} {session.source.origin}; other sizes bootstrapped from them",
         "medians of warm laps, tools in turns, fresh data each round; ratio: to the first line of the size",
+        *_busy(),
         *(["quick: few laps, an impression and no measurement"] if session.quick else []),
     ]
     return "\n".join(lines)
+
+
+def _busy() -> list[str]:
+    """A warning where other work would be measured too."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < 0.75 * cores:
+        return []
+    return [
+        f"BUSY: load {load:.1f} on {cores} CPUs; times are too long and ratios flatter the faster tool. Measure again"
+    ]
 
 
 def _processor() -> str:

@@ -40,7 +40,7 @@ class TestRace:
 
     def test_the_first_round_warms_up_and_is_not_measured(self, recorder):
         tool = recorder.tool("a", lambda number: {0: 99.0, 1: 3.0, 2: 1.0, 3: 2.0}[number])
-        assert race([tool], 10, unchanged, PATIENT) == [Row("a", 10, 2.0, 3, 1.0)]
+        assert race([tool], 10, unchanged, PATIENT) == [Row("a", 10, median=2.0, best=1.0, laps=3, ratio=1.0)]
 
     def test_without_a_warm_up_the_first_round_is_measured(self, recorder):
         tool = recorder.tool("a", float)
@@ -98,10 +98,12 @@ def test_times_are_read_in_the_unit_that_suits(seconds, text):
 
 
 def test_a_table_has_a_line_per_row_under_its_title():
-    lines = table("Title", [Row("ours", 37_660, 0.001, 5, 1.0), Row("theirs", 37_660, 2.0, 5, 2000.0)]).splitlines()
+    lines = table(
+        "Title", [Row("ours", 37_660, 0.001, 0.0009, 5, 1.0), Row("theirs", 37_660, 2.0, 1.5, 5, 2000.0)]
+    ).splitlines()
     assert lines[1] == "Title"
-    assert lines[3].split() == ["ours", "37,660", "1", "ms", "1", "5"]
-    assert lines[4].split() == ["theirs", "37,660", "2", "s", "2,000", "5"]
+    assert lines[3].split() == ["ours", "37,660", "1", "ms", "0.9", "ms", "1", "5"]
+    assert lines[4].split() == ["theirs", "37,660", "2", "s", "1.5", "s", "2,000", "5"]
 
 
 def test_subjects_are_named_by_commas():
