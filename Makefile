@@ -1,4 +1,4 @@
-# make demo | make test | make run SYMBOLS=BTC/USD | make ui [DEMO=1] | make check | make bench [ARGS=--quick]
+# make demo | make test | make run SYMBOLS=BTC/USD | make ui [DEMO=1] | make check | make bench [ARGS=--quick] | make prove
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,7 +31,7 @@ define install
 		|| $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
 endef
 
-.PHONY: help setup demo run ui test check lint types layers format docs bench test-peers lock clean
+.PHONY: help setup demo run ui test check lint types layers format docs prove bench test-peers lock clean
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,6 +77,9 @@ format: setup  ## Format the code and fix what can be fixed.
 
 docs: setup  ## Write the generated tables of the documentation anew.
 	@$(BIN)/python -m algo_pipeline_tests.generate_docs
+
+prove: setup  ## Prove parity, exactly-once and latency: make prove ARGS="exactly-once --quick"
+	@$(BIN)/python -m algo_pipeline_tests.proofs $(ARGS)
 
 bench: test-peers  ## Measure beside the rivals: make bench ARGS="--quick --only backtest,sweep"
 	@$(BENCH_BIN)/python -m benchmarks $(ARGS)

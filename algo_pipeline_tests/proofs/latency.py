@@ -74,7 +74,7 @@ class Latency:
 
 def measure_latency(root: Path, ticks: int, on_tick: Callable[[int], object] = lambda n: None) -> Latency:
     """Measure so many ticks, a minute each; the one in which the services have just started is not counted."""
-    with trading_floor(root, (BTC,), hours=ticks + 6) as floor, _services(floor) as stamps:
+    with trading_floor(root, (BTC,), hours=ticks + 6, stored=True) as floor, _services(floor) as stamps:
         floor.control.run_clock(1.0)
         _sleep_until(_next(_MOVE_AT_S))
         first = _next(0) + _PERIOD_S

@@ -18,10 +18,11 @@ from algo_pipeline.data.simulation import simulate_bars
 from algo_pipeline.live.journal import Journal
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.sandbox.client import SandboxControl
+from algo_pipeline.sources.store import BarStore, StoredBars
 from algo_pipeline_tests.proofs.sandbox_process import sandbox_process
 
 BTC, ETH = Symbol("BTC", "USD"), Symbol("ETH", "USD")
-HISTORY_START = pd.Timestamp("2023-10-01", tz="UTC")
+SHORT_HISTORY, WHOLE_HISTORY = pd.Timestamp("2023-10-01", tz="UTC"), pd.Timestamp("2020-01-01", tz="UTC")
 FIRST = pd.Timestamp("2024-01-02", tz="UTC")
 """The first bar that is traded."""
 RULES = BacktestConfig(fee_in_base=True, cash_buffer_bps=50.0, max_drawdown=1.0)
@@ -42,12 +43,15 @@ class TradingFloor:
         The sandbox.
     control : SandboxControl
         Moves its clock, arms its faults, reads its books.
+    history_start : pd.Timestamp
+        Of the bars that the champions know.
     """
 
     root: Path
     symbols: tuple[Symbol, ...]
     url: str
     control: SandboxControl
+    history_start: pd.Timestamp
 
     @property
     def folder(self) -> Path:
@@ -65,7 +69,8 @@ class TradingFloor:
 
         threshold = 0.0 if long else 1.0
         for symbol in self.symbols:
-            BundleStore(self.root).deploy(replace(bundle(threshold), symbol=str(symbol)))
+            told = replace(bundle(threshold), symbol=str(symbol), history_start=self.history_start.isoformat())
+            BundleStore(self.root).deploy(told)
 
     def tick(self, n: int) -> pd.Timestamp:
         """Let it be a minute after the close of the n-th bar; returns the bar."""
@@ -80,7 +85,7 @@ class TradingFloor:
             "artifacts_dir": self.root,
             "symbols": ",".join(map(str, self.symbols)),
             "live_bars_source": "binance",
-            "history_start": HISTORY_START.isoformat(),
+            "history_start": self.history_start.isoformat(),
             "mlflow_tracking_uri": f"sqlite:///{self.root}/mlruns/mlflow.db",
         }  # fmt: skip
 
@@ -95,19 +100,27 @@ class TradingFloor:
 
 
 @contextmanager
-def trading_floor(root: Path, symbols: tuple[Symbol, ...], hours: int) -> Iterator[TradingFloor]:
-    """An account whose sandbox stands before the first bar's close and has bars for so many hours."""
+def trading_floor(
+    root: Path, symbols: tuple[Symbol, ...], hours: int, *, stored: bool = False
+) -> Iterator[TradingFloor]:
+    """An account whose sandbox stands before the first bar's close and has bars for so many hours.
+
+    ``stored``: four years of bars lie in the store, as ingest leaves them, and only new ones are fetched; else there
+    are three months, all to be fetched.
+    """
     root.mkdir(parents=True, exist_ok=True)
-    files = {symbol: _written_bars(root / f"{symbol.slug}.parquet", symbol, hours) for symbol in symbols}
+    start = WHOLE_HISTORY if stored else SHORT_HISTORY
+    files = {}
+    for symbol in symbols:
+        bars = simulate_bars(symbol, start, FIRST + (hours + 3) * BAR, seed=7, signal_strength=0.3)
+        files[symbol] = root / f"{symbol.slug}.parquet"
+        bars.reset_index().to_parquet(files[symbol])
+        if stored:
+            known = StoredBars(bars[bars.index < FIRST], f"{symbol.base}USDT", start)
+            BarStore(root / "data").save("binance", symbol, known)
     with sandbox_process(files, FIRST, RULES) as url:
         control = SandboxControl(url)
-        floor = TradingFloor(root, symbols, url, control)
+        floor = TradingFloor(root, symbols, url, control, start)
         floor.say(long=True)
         yield floor
         control.close()
-
-
-def _written_bars(path: Path, symbol: Symbol, hours: int) -> Path:
-    bars = simulate_bars(symbol, HISTORY_START, FIRST + (hours + 3) * BAR, seed=7, signal_strength=0.3)
-    bars.reset_index().to_parquet(path)
-    return path
