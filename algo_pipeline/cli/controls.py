@@ -96,7 +96,7 @@ def _show(report: ControlReport, as_json: bool, what: str) -> None:
         return
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(what, style="bold")
     if report.orders:
         console.print(order_table(report.orders))

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.text import Text
 from rich.table import Table
 
 from algo_pipeline.cli.checks import Check, Level, checked, failed, ok
@@ -82,10 +83,10 @@ def _skew_document(skew: FeatureSkew) -> dict[str, Any]:
 
 
 def _print(found: Diagnosis) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for check in found.checks:
         style = _STYLES[check.level]
-        console.print(f"[{style}]{check.level.value:<4}[/]", f"{check.name}:", check.message, soft_wrap=True)
+        console.print(Text(f"{check.level.value:<4}", style), f"{check.name}:", check.message, soft_wrap=True)
         if check.remedy:
             console.print(f"     try: {check.remedy}", style="dim", soft_wrap=True, markup=False)
     for symbol, skew in found.skews.items():

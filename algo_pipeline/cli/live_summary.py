@@ -61,7 +61,7 @@ def order_document(order: Settlement) -> dict[str, Any]:
 
 def print_hour(report: HourReport) -> None:
     """A line on the account, a row per symbol, a row per order, and what a person should know."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     tried = " (dry run: nothing written, nothing sent)" if report.dry_run else ""
     console.print(f"Bar {report.bar:%Y-%m-%d %H:%M} UTC{tried}", style="bold")
     if report.skipped is not None:

@@ -30,7 +30,7 @@ def rehearsal_document(rehearsal: Rehearsal, seconds: float) -> dict[str, Any]:
 
 def print_rehearsal(settings: Settings, rehearsal: Rehearsal, seconds: float) -> None:
     """A table of the orders, a line on the account, and where to look."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     marks, results = _marks(rehearsal), _lines(rehearsal, Event.RESULT)
     console.print()
     console.print(f"Live in the sandbox, {rehearsal.first:%Y-%m-%d %H:%M} to {rehearsal.last:%H:%M} UTC", style="bold")

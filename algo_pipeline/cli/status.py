@@ -81,7 +81,7 @@ def _asked(access: PaperAccess | None) -> BrokerAnswer:
 
 
 def _print(document: dict[str, Any]) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     _print_account(console, document)
     _print_what_keeps(console, document)
     if document["positions"]:

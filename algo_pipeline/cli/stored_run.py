@@ -59,6 +59,8 @@ def last_run(settings: Settings, symbol: Symbol) -> StoredRun:
     stored = BarStore(settings.bars_dir()).load(source, symbol)
     if stored is None:
         raise StorageError(f"No bars of {symbol} from {source} are stored in {settings.bars_dir()}.", again)
+    if oos.empty or "probability" not in oos:
+        raise CorruptFileError(f"The stored probabilities of {symbol} hold none.", again)
     probability: pd.Series[float] = oos["probability"]
     if not probability.index.isin(stored.bars.index).all():
         raise StaleInputError(f"The probabilities of {symbol} are not about the stored bars from {source}.", again)

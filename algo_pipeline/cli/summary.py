@@ -28,7 +28,7 @@ def print_json(settings: Settings, outcomes: tuple[RunOutcome, ...], seconds: fl
 
 def print_summary(settings: Settings, outcomes: tuple[RunOutcome, ...], seconds: float) -> None:
     """A table and a verdict per symbol, then where to look next."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     done = [_facts(settings, outcome) for outcome in outcomes if outcome.error is None]
     console.print()
     if done:

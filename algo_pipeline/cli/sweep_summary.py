@@ -28,7 +28,7 @@ def print_sweep_json(report: SweepReport, files: Mapping[str, Path], seconds: fl
 
 def print_sweep(report: SweepReport, files: Mapping[str, Path], seconds: float) -> None:
     """The best combinations as a table, the verdict, and where the page is."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     bars = "SIMULATED bars" if report.is_simulated else f"{report.source} bars"
     under = combination_text(report.summary.judged.conditions)
     console.print()
