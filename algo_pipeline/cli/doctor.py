@@ -9,8 +9,8 @@ from typing import Any
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.text import Text
 from rich.table import Table
+from rich.text import Text
 
 from algo_pipeline.cli.checks import Check, Level, checked, failed, ok
 from algo_pipeline.cli.diagnosis import Diagnosis, diagnose, send_test_alert
