@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 from loguru import logger
 
+from algo_pipeline.common.time import BAR
+from algo_pipeline.common.types import Symbol
+from algo_pipeline.data.features import build_features
+from algo_pipeline.data.simulation import simulate_bars
+from algo_pipeline.registry.bundle import BundleStore
+from algo_pipeline.registry.deployment import bundle_estimator
+from algo_pipeline_tests.live_shop import bundle
+from algo_pipeline_tests.proofs import parity
 from algo_pipeline_tests.proofs.cases import CASES, outages, run_case
 from algo_pipeline_tests.proofs.kills import kill_processes, race_processes
 from algo_pipeline_tests.proofs.schedules import run_schedules
+from algo_pipeline_tests.proofs.trading_floor import FIRST, SHORT_HISTORY
 
+SYMBOLS = tuple(Symbol(base, "USD") for base in ("BTC", "ETH", "SOL"))
+PARITY_HOURS = 150
 N_SCHEDULES, EVERY, N_BATCHES, N_KILLS = 60, 6, 4, 3
 
 
@@ -17,6 +32,50 @@ def _quiet():
     logger.disable("algo_pipeline")
     yield
     logger.enable("algo_pipeline")
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Simulated bars by symbol, a folder with a bundle of each, and thresholds at which they trade often."""
+
+    files: dict[Symbol, Path]
+    trained: Path
+    enter_threshold: float
+    exit_threshold: float
+
+
+@pytest.fixture(scope="module")
+def floor(tmp_path_factory) -> Floor:
+    root, scorer = tmp_path_factory.mktemp("parity"), bundle_estimator(bundle())
+    files, probabilities = {}, []
+    for symbol in SYMBOLS:
+        bars = simulate_bars(symbol, SHORT_HISTORY, FIRST + (PARITY_HOURS + 3) * BAR, seed=5, signal_strength=0.3)
+        files[symbol] = root / f"{symbol.slug}.parquet"
+        bars.reset_index().to_parquet(files[symbol])
+        probabilities.append(scorer.probability(build_features(bars))[bars.index >= FIRST])
+    exit_threshold, enter_threshold = np.nanquantile(np.concatenate(probabilities), [0.45, 0.55])
+    for symbol in SYMBOLS:
+        made = bundle(float(enter_threshold), symbol=str(symbol), exit_threshold=float(exit_threshold))
+        BundleStore(root).deploy(made)
+    return Floor(files, root, float(enter_threshold), float(exit_threshold))
+
+
+class TestParity:
+    @pytest.mark.parametrize(("n_symbols", "least_fills"), [(1, 10), (3, 30)])
+    def test_hours_through_the_live_path_are_those_of_the_account_backtest(
+        self, tmp_path, floor, n_symbols, least_fills
+    ):
+        rules = replace(
+            parity.LIVE,
+            enter_threshold=floor.enter_threshold,
+            exit_threshold=floor.exit_threshold,
+            max_drawdown=1.0,
+            position_fraction=0.6,
+            max_position_fraction=0.6,
+        )
+        scenario = parity.Scenario("short", SYMBOLS[:n_symbols], rules, least_fills)
+        verdict = parity.prove(scenario, floor.files, floor.trained, PARITY_HOURS, tmp_path)
+        assert verdict.holds, parity.summary([verdict])
 
 
 class TestExactlyOnce:

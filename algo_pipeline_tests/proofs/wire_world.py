@@ -22,7 +22,7 @@ import requests
 from pydantic import SecretStr
 from requests.adapters import BaseAdapter
 
-from algo_pipeline.broker.alpaca import AlpacaBroker
+from algo_pipeline.broker.alpaca import AlpacaBroker, exact_float
 from algo_pipeline.broker.auth import PaperAccess
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.interfaces.broker import BrokerOrder
@@ -98,6 +98,7 @@ class Wire(BaseAdapter):
         self.points: CrashPoints | None = None
         self.faults: list[WireFault] = []
         self.late: list[_Late] = []
+        self.asked: dict[str, Decimal] = {}
         self.sent: list[tuple[str, Symbol, Side, Decimal]] = []
         self.late_after_death_s = 8.0
 
@@ -159,8 +160,11 @@ class Wire(BaseAdapter):
         if request.method != "POST":
             return
         body = requests.models.complexjson.loads(request.body or b"{}", parse_float=Decimal, parse_int=Decimal)
-        order = body["client_order_id"], Symbol.parse(body["symbol"]), Side(body["side"]), Decimal(body["qty"])
-        self.sent.append(order)
+        order_id, quantity = body["client_order_id"], Decimal(body["qty"])
+        asked = self.asked.get(order_id, quantity)
+        # JSON knows doubles: the nearest one below is what can be sent of a quantity with more digits.
+        quantity = asked if exact_float(asked) == float(quantity) else quantity
+        self.sent.append((order_id, Symbol.parse(body["symbol"]), Side(body["side"]), quantity))
 
 
 class WireBroker(AlpacaBroker):
@@ -179,6 +183,10 @@ class WireBroker(AlpacaBroker):
     @points.setter
     def points(self, points: CrashPoints | None) -> None:
         self._wire.points = points
+
+    def place_order(self, symbol: Symbol, quantity: Decimal, side: Side, client_order_id: str) -> BrokerOrder:
+        self._wire.asked[client_order_id] = quantity
+        return super().place_order(symbol, quantity, side, client_order_id)
 
     @property
     def orders(self) -> dict[str, BrokerOrder]:
