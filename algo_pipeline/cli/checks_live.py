@@ -123,7 +123,7 @@ def market_data(settings: Settings, venue: Venue, symbol: Symbol, source_name: s
 
 def runner_lock(folder: Path) -> Check:
     """Whether a run of the live account is at work."""
-    from algo_pipeline.defs.live_session import LOCK_FILE
+    from algo_pipeline.defs.live_account import LOCK_FILE
 
     holder = lock_holder(folder / LOCK_FILE)
     if holder is None:

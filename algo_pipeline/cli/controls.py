@@ -35,7 +35,7 @@ def halt(flatten: bool, reason: str, as_json: bool) -> None:
     is journalled before anything is sent, and it waits up to a minute for an hourly run that is at work.
     """  # noqa: D301 - click reads the escape
     settings = _settings(reason)
-    from algo_pipeline.defs.live_session import open_account
+    from algo_pipeline.defs.live_account import open_account
     from algo_pipeline.live import controls
 
     with open_account(settings) as account:
@@ -65,7 +65,7 @@ def resume(reason: str, adopt: bool, as_json: bool) -> None:
     look at the account first, since what it holds then becomes the start.
     """  # noqa: D301 - click reads the escape
     settings = _settings(reason)
-    from algo_pipeline.defs.live_session import open_account
+    from algo_pipeline.defs.live_account import open_account
     from algo_pipeline.live import controls
 
     with open_account(settings) as account:

@@ -48,7 +48,7 @@ def diagnose(settings: Settings) -> Diagnosis:
 
 def send_test_alert(settings: Settings) -> Check:
     """Raise an alert as live trading does."""
-    from algo_pipeline.defs.live_session import make_alerter
+    from algo_pipeline.defs.live_account import make_alerter
 
     at = utc_now()
     alert = Alert(Severity.INFO, "test", f"Test at {at:%Y-%m-%d %H:%M:%S} UTC", "Sent by algo-pipeline doctor.", at)

@@ -29,7 +29,7 @@ _NOT_CONFIGURED = (
 )
 def hourly_decision(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """One run for all symbols, partitioned by the bar's hour."""
-    from algo_pipeline.defs.live_session import account_time
+    from algo_pipeline.defs.live_account import account_time
 
     try:
         settings = load_settings()
@@ -86,7 +86,7 @@ def missed_hours(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 
 def _overdue_alert(settings: Settings) -> str:
     """Alert if hours are overdue; in any case say what was found."""
-    from algo_pipeline.defs.live_session import account_time
+    from algo_pipeline.defs.live_account import account_time
     from algo_pipeline.live.journal import Journal
     from algo_pipeline.live.monitoring import is_holding, overdue_hours, severity_of_missed
     from algo_pipeline.live.state import StateStore
@@ -106,6 +106,6 @@ def _overdue_alert(settings: Settings) -> str:
 
 
 def _raise(severity: Severity, code: str, title: str, text: str) -> None:
-    from algo_pipeline.defs.live_session import make_alerter
+    from algo_pipeline.defs.live_account import make_alerter
 
     make_alerter(load_settings()).raise_alert(Alert(severity, code, title, text, utc_now()))

@@ -1,36 +1,27 @@
 """The live account put together from the settings: broker, champions, bars, journal, alerts; one run at a time."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from loguru import logger
 
-from algo_pipeline.broker.alpaca import AlpacaBroker
 from algo_pipeline.broker.auth import PaperAccess, require_paper
 from algo_pipeline.common.config import Settings
-from algo_pipeline.common.errors import BrokerError, BusyError, LiveStateError
-from algo_pipeline.common.locks import file_lock
-from algo_pipeline.common.logger import SecretMasker
-from algo_pipeline.common.paper import is_loopback
+from algo_pipeline.common.errors import CorruptFileError, LiveStateError
 from algo_pipeline.common.time import last_closed_open, utc_now
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.defs.live_account import LOCK_WAIT_S, make_account, runner_lock
 from algo_pipeline.defs.price_check import SecondSource, second_source
 from algo_pipeline.defs.sources import source_options
-from algo_pipeline.interfaces.broker import BaseBroker
 from algo_pipeline.interfaces.market_data import MarketDataSource
-from algo_pipeline.live.alert_channels import alert_channels
-from algo_pipeline.live.alerts import Alert, Alerter, Severity
+from algo_pipeline.live.alerts import Alert, Severity
 from algo_pipeline.live.champion import Clock
-from algo_pipeline.live.journal import Journal
-from algo_pipeline.live.limits import LiveRules
 from algo_pipeline.live.report import HourReport
 from algo_pipeline.live.runner import run_hour
 from algo_pipeline.live.session import LiveAccount
-from algo_pipeline.live.state import LiveState, StateStore
+from algo_pipeline.live.state import LiveState
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.champion import DeployedChampion
 from algo_pipeline.sources.catalog import make_source
@@ -39,52 +30,7 @@ from algo_pipeline.sources.live_feed import LiveFeed
 from algo_pipeline.sources.retry import RetryPolicy
 from algo_pipeline.sources.store import BarStore
 
-LOCK_FILE = "runner.lock"
-LOCK_WAIT_S = 60.0
 _BARS_POLICY = RetryPolicy(attempts=2, first_wait_s=0.5, max_wait_s=2.0)  # the hour polls its bars itself
-_LOCK_BUSY = "lock_busy"
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerClock:
-    """The broker's own clock, and this machine's way of waiting."""
-
-    broker: BaseBroker
-
-    def now(self) -> pd.Timestamp:
-        """Now, by the broker."""
-        return self.broker.now()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-
-class SwitchClock:
-    """Alpaca's clock while it answers, then this machine's: no halt may hang on a clock.
-
-    Parameters
-    ----------
-    broker : BaseBroker
-        A paper account; a sandbox's time can't be guessed.
-    """
-
-    def __init__(self, broker: BaseBroker) -> None:
-        self._broker, self._answers = broker, True
-
-    def now(self) -> pd.Timestamp:
-        """Now."""
-        try:
-            if self._answers:
-                return self._broker.now()
-        except BrokerError as error:
-            logger.warning("This machine's clock is used: {}", error)
-            self._answers = False
-        return utc_now()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +51,8 @@ class LiveSession:
         Bars and features.
     price_check : SecondSource
         A second opinion on prices.
+    damaged : dict
+        Why a symbol's champion can't be used; it HOLDs, and the account's kill switch stays in force.
     """
 
     settings: Settings
@@ -113,6 +61,7 @@ class LiveSession:
     champions: dict[Symbol, DeployedChampion]
     feed: LiveFeed
     price_check: SecondSource
+    damaged: dict[Symbol, CorruptFileError]
 
     def due_bar(self) -> pd.Timestamp:
         """Open time of the newest closed bar by the account's clock."""
@@ -159,109 +108,28 @@ def open_session(
         If another run keeps the lock; it is recorded in ``alerts.log``.
     LiveStateError
         If simulated bars would be traded on outside of a sandbox.
-    CorruptFileError
-        If a champion bundle is damaged.
     """
     access = require_paper(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key)
     folder = settings.artifacts_dir / "live"
     if read_only:
         yield _session(settings, access, folder, clock)
         return
-    with _runner_lock(settings, folder, lock_wait_s):
+    with runner_lock(settings, folder, lock_wait_s):
         session = _session(settings, access, folder, clock)
         yield session
+        _tell_of_damage(session)
         _tell_of_other_sources(session)
-
-
-@contextmanager
-def open_account(settings: Settings, *, lock_wait_s: float = LOCK_WAIT_S) -> Iterator[LiveAccount]:
-    """The account alone, under the lock: for a person's switches, which no damaged bundle may stand in the way of.
-
-    Raises
-    ------
-    PaperOnlyError, SettingsError, BusyError
-        As :func:`open_session`.
-    """
-    access = require_paper(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key)
-    folder = settings.artifacts_dir / "live"
-    with _runner_lock(settings, folder, lock_wait_s):
-        account = _account(settings, access, folder, make_source(settings.data_source, source_options(settings)))
-        yield account if access.is_loopback else replace(account, clock=SwitchClock(account.broker))
-
-
-def account_time(settings: Settings) -> pd.Timestamp:
-    """Whose time counts for the account: a sandbox's own clock where one is configured, else this machine's.
-
-    Raises
-    ------
-    BrokerError
-        If the sandbox does not answer.
-    """
-    if not is_loopback(settings.alpaca_trading_url):
-        return utc_now()
-    access = require_paper(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key)
-    return AlpacaBroker(access, make_source("simulated")).now()
-
-
-def make_alerter(settings: Settings, now: Callable[[], pd.Timestamp] = utc_now) -> Alerter:
-    """Alerts to the console, to ``alerts.log`` and to the configured channels."""
-    urls = settings.alert_urls.get_secret_value() if settings.alert_urls else None
-    folder = settings.artifacts_dir / "live"
-    return Alerter(folder, alert_channels(urls), now, SecretMasker(settings.secret_values()))
-
-
-def live_rules(settings: Settings, access: PaperAccess) -> LiveRules:
-    """The rules of the live account."""
-    return LiveRules(
-        trading=settings.live_config(),
-        max_decision_delay_s=settings.max_decision_delay,
-        max_orders_per_day=settings.max_orders_per_day,
-        price_band_bps=settings.price_band_bps,
-        price_check_bps=settings.price_check_bps,
-        is_loopback=access.is_loopback,
-    )
-
-
-@contextmanager
-def _runner_lock(settings: Settings, folder: Path, wait_s: float) -> Iterator[None]:
-    lock = file_lock(folder / LOCK_FILE, "Another run of the live account", wait_s)
-    try:
-        lock.__enter__()
-    except BusyError as error:
-        alert = Alert(Severity.WARNING, _LOCK_BUSY, "Another run of the live account is active", str(error), utc_now())
-        make_alerter(settings).raise_alert(alert)
-        raise
-    try:
-        yield
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def _session(settings: Settings, access: PaperAccess, folder: Path, clock: Clock | None) -> LiveSession:
     symbols = settings.parsed_symbols()
-    champions = _champions(settings, symbols)
+    champions, damaged = _champions(settings, symbols)
     sources = {symbol: _source(settings, champions.get(symbol)) for symbol in symbols}
     _require_real_bars(sources, access)
-    account = _account(settings, access, folder, next(iter(sources.values())), clock)
+    account = make_account(settings, access, folder, next(iter(sources.values())), clock)
     feed = _feed(settings, champions, sources)
     check = second_source(settings.coingecko_url, account.clock.now)
-    return LiveSession(settings, access, account, champions, feed, check)
-
-
-def _account(
-    settings: Settings, access: PaperAccess, folder: Path, bars: MarketDataSource, clock: Clock | None = None
-) -> LiveAccount:
-    broker = AlpacaBroker(access, bars)
-    clock = clock or BrokerClock(broker)
-    return LiveAccount(
-        symbols=settings.parsed_symbols(),
-        broker=broker,
-        journal=Journal(folder),
-        store=StateStore(folder),
-        clock=clock,
-        alerter=make_alerter(settings, clock.now),
-        rules=live_rules(settings, access),
-    )
+    return LiveSession(settings, access, account, champions, feed, check, damaged)
 
 
 def _tell_of_other_sources(session: LiveSession) -> None:
@@ -277,10 +145,28 @@ def _tell_of_other_sources(session: LiveSession) -> None:
         session.account.alerter.raise_alert(alert)
 
 
-def _champions(settings: Settings, symbols: tuple[Symbol, ...]) -> dict[Symbol, DeployedChampion]:
+def _tell_of_damage(session: LiveSession) -> None:
+    """Alert, once the orders are out, of symbols that only HOLD because their champion can't be read."""
+    for symbol, error in session.damaged.items():
+        title = f"{symbol}: the champion can't be used"
+        alert = Alert(Severity.CRITICAL, "champion_damaged", title, f"It HOLDs. {error}", utc_now())
+        session.account.alerter.raise_alert(alert)
+
+
+def _champions(
+    settings: Settings, symbols: tuple[Symbol, ...]
+) -> tuple[dict[Symbol, DeployedChampion], dict[Symbol, CorruptFileError]]:
+    """The usable champions, and why others are not: one damaged file must not stop what protects the account."""
     store = BundleStore(settings.artifacts_dir)
-    bundles = {symbol: store.load(symbol) for symbol in symbols}
-    return {symbol: DeployedChampion(bundle) for symbol, bundle in bundles.items() if bundle is not None}
+    champions, damaged = {}, {}
+    for symbol in symbols:
+        try:
+            bundle = store.load(symbol)
+            if bundle is not None:
+                champions[symbol] = DeployedChampion(bundle)
+        except CorruptFileError as error:
+            damaged[symbol] = error
+    return champions, damaged
 
 
 def _source(settings: Settings, champion: DeployedChampion | None) -> MarketDataSource:

@@ -13,6 +13,7 @@ from algo_pipeline.common.config import PREFIX, Settings, load_settings
 from algo_pipeline.common.errors import ConfigValueError, LiveStateError
 from algo_pipeline.common.time import BAR, to_utc
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.defs.live_account import runner_lock
 from algo_pipeline.defs.live_runs import run_hours
 from algo_pipeline.defs.replay import TICK_AFTER_CLOSE
 from algo_pipeline.defs.sandbox_clock import SandboxClock
@@ -71,7 +72,9 @@ def rehearse(definitions: dg.Definitions, settings: Settings, hours: int) -> Reh
     config = SandboxConfig(bars, start=first + BAR, rules=settings.live_config(), seed=settings.simulated_seed)
     with running_sandbox(config) as url:
         clock = SandboxClock(url)
-        _make_room(settings.artifacts_dir / "live", str(clock.state()["account_id"]))
+        folder = settings.artifacts_dir / "live"
+        with runner_lock(settings, folder, 0.0):
+            _make_room(folder, str(clock.state()["account_id"]))
         with _pointed_to(url):
             run_hours(
                 definitions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -216,10 +217,15 @@ class TestEveryCommand:
         assert (ended.code, ended.error["code"]) == (1, "broker_ambiguous")
         assert live.lines == ()
 
-    def test_a_damaged_champion_stops_a_decision_and_never_a_halt(self, live: LiveShop, command: Command) -> None:
+    def test_a_symbol_with_a_damaged_champion_holds_and_a_person_is_told(
+        self, live: LiveShop, command: Command
+    ) -> None:
         live.deploy().write_text("{}")
         ended = command("decide", "--json")
-        assert (ended.code, ended.error["code"]) == (1, "corrupt_file")
+        assert ended.code == 0
+        assert [each["action"] for each in json.loads(ended.out)["decisions"]] == ["none"]
+        assert live.orders() == 0
+        assert "champion_damaged" in (live.folder / "alerts.log").read_text()
         assert command("halt", "--reason", "no model").code == 0
 
     def test_the_broker_saying_no_is_a_message(self, live: LiveShop, command: Command) -> None:

@@ -14,7 +14,8 @@ from algo_pipeline.common.paper import PAPER_TRADING_URL
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.definitions import build_definitions
 from algo_pipeline.defs.instance import open_instance
-from algo_pipeline.defs.live_session import open_account, open_session
+from algo_pipeline.defs.live_account import open_account
+from algo_pipeline.defs.live_session import open_session
 from algo_pipeline.defs.rehearsal import _make_room
 from algo_pipeline.defs.trading import hourly_job, partition_key
 from algo_pipeline.live.controls import halt

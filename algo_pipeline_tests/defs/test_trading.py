@@ -21,6 +21,7 @@ from algo_pipeline.defs.live_automation import hourly_decision, live_run_failure
 from algo_pipeline.defs.live_runs import report_hour
 from algo_pipeline.defs.trading import LIVE_TAG, hourly_trading, partition_bar, partition_key
 from algo_pipeline.live.report import HourReport
+from algo_pipeline.sandbox.faults import Fault, FaultKind
 from algo_pipeline_tests.live_shop import LiveShop, hour, live_shop
 
 REPOSITORY = Path(__file__).parents[2]
@@ -90,12 +91,13 @@ class TestTheHour:
         assert live.orders() == 1
 
     def test_a_foreseeable_error_ends_it_with_its_code_and_remedy(self, live: LiveShop) -> None:
-        live.deploy().write_text("{}")
+        live.deploy()
+        live.sandbox.add_fault(Fault(FaultKind.STATUS, path="/v2/account", status=403, count=None))
         result = materialize(hour(0), raise_on_error=False)
         (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
         shown = failure.step_failure_data.user_failure_data
         assert shown is not None
-        assert shown.metadata["code"].value == "corrupt_file"
+        assert shown.metadata["code"].value == "broker_refused"
         assert live.orders() == 0
 
     def test_the_paper_check_comes_first(self, live: LiveShop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +182,8 @@ class TestSchedule:
 
 class TestSensors:
     def test_a_failed_run_alerts(self, live: LiveShop, definitions: dg.Definitions) -> None:
-        live.deploy().write_text("{}")
+        live.deploy()
+        live.sandbox.add_fault(Fault(FaultKind.STATUS, path="/v2/account", status=403, count=None))
         job = definitions.resolve_job_def("hourly_decision")
         with open_instance(live.settings) as instance:
             key = partition_key(hour(0))
@@ -194,7 +197,7 @@ class TestSensors:
             live_run_failures(context)
         assert '"code": "run_failed"' in live.alerts()
         assert f"The run of {key} failed" in live.alerts()
-        assert "bundle.json is not a checksummed" in live.alerts()
+        assert "Alpaca refused" in live.alerts()
         assert '"severity": "critical"' in live.alerts()
 
     def test_hours_that_nobody_decided_alert_by_the_sandboxs_clock(self, live: LiveShop) -> None:
