@@ -54,8 +54,10 @@ async def send_reply(send: Send, reply: Reply, now_ns: int) -> None:
 
 
 async def hang_up(scope: Scope, receive: Receive, reply: Reply | None, now_ns: int) -> None:
-    """Break the connection: after half of an answer, or at once with a TCP reset."""
+    """Break the connection, if the client has not left: after half of an answer, or at once with a TCP reset."""
     transport = scope[TRANSPORT]
+    if transport.is_closing():
+        return
     if reply is None:
         _reset(transport)
     else:

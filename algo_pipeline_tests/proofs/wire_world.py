@@ -264,6 +264,9 @@ class _Transport:
     is_cut: bool = False
     _socket: socket.socket | None = None
 
+    def is_closing(self) -> bool:
+        return False
+
     def get_extra_info(self, name: str) -> socket.socket:
         assert name == "socket"
         self._socket = socket.socket()

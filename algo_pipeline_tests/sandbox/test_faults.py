@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from decimal import Decimal
 
@@ -12,9 +13,11 @@ from alpaca.common.exceptions import APIError
 from alpaca.trading.requests import MarketOrderRequest
 
 from algo_pipeline.common.errors import ConfigValueError, DataValidationError, SourceError, TransientSourceError
+from algo_pipeline.sandbox.endings import TRANSPORT, hang_up
 from algo_pipeline.sandbox.faults import Fault, FaultBox, FaultKind, spoiled
 from algo_pipeline.sandbox.market import Candle
 from algo_pipeline.sandbox.server import SandboxConfig
+from algo_pipeline.sandbox.wire import Reply
 from algo_pipeline.sources.alpaca_bars import AlpacaBarsSource
 from algo_pipeline.sources.binance import BinanceSource
 from algo_pipeline.sources.retry import RetryPolicy
@@ -32,6 +35,18 @@ def was_taken(rig: Rig) -> bool:
     found = rig.get("/v2/orders:by_client_order_id", client_order_id="one")
     assert found.status_code in (200, 404)
     return found.status_code == 200
+
+
+class _LeftConnection:
+    """A connection that its client has closed: whoever touches it fails."""
+
+    def is_closing(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("reply", [None, Reply(body=b"{}")], ids=["a reset", "half of an answer"])
+def test_a_client_that_has_left_is_not_hung_up_on(reply):
+    asyncio.run(hang_up({TRANSPORT: _LeftConnection()}, None, reply, 0))
 
 
 class TestStatus:
