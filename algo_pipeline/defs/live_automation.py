@@ -79,6 +79,8 @@ def missed_hours(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Compare the journal's newest bar with the clock."""
     try:
         settings = load_settings()
+        if not can_trade(settings.alpaca_trading_url, settings.alpaca_api_key, settings.alpaca_secret_key):
+            return dg.SkipReason(_NOT_CONFIGURED)  # a rehearsal's journal owes nobody an hour
         return dg.SkipReason(_overdue_alert(settings))
     except AlgoPipelineError as error:
         return dg.SkipReason(f"The journal can't be judged: {error}")

@@ -228,6 +228,16 @@ class TestSensors:
         monkeypatch.setenv("ALGO_TRADER_ALPACA_TRADING_URL", "http://127.0.0.1:9")
         assert "can't be judged" in _overdue()
 
+    def test_a_journal_whose_account_is_no_longer_configured_owes_nobody_an_hour(
+        self, live: LiveShop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        live.deploy(threshold=1.0)
+        materialize(hour(0))
+        for name in ("ALPACA_TRADING_URL", "ALPACA_API_KEY", "ALPACA_SECRET_KEY"):
+            monkeypatch.delenv(f"ALGO_TRADER_{name}", raising=False)
+        assert "No paper account is configured" in _overdue()
+        assert "hours_overdue" not in live.alerts()
+
 
 def _overdue() -> str:
     with dg.build_sensor_context() as context:
