@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from algo_pipeline.common.locks import file_lock
-from algo_pipeline.defs import live_session
+from algo_pipeline.defs import live_account
 from algo_pipeline.research.promotion import Trading
 from algo_pipeline.sandbox.faults import Fault, FaultKind
 from algo_pipeline_tests.cli.conftest import Command
@@ -184,7 +184,7 @@ class TestEveryCommand:
         arguments: tuple[str, ...],
     ) -> None:
         live.deploy()
-        monkeypatch.setattr(live_session, "file_lock", lambda path, what, wait_s: file_lock(path, what, 0.0))
+        monkeypatch.setattr(live_account, "file_lock", lambda path, what, wait_s: file_lock(path, what, 0.0))
         with file_lock(live.folder / "runner.lock", "a test", 0.0):
             ended = command(*arguments, "--json")
         assert (ended.code, ended.error["code"]) == (1, "busy")
