@@ -44,5 +44,8 @@ def _services(workspace: Path, port: int) -> tuple[Service, ...]:
 
 
 def _environment(floor: TradingFloor, stamps: Path) -> Mapping[str, str]:
+    """As on a machine whose second start finds Python's compiled files, whatever this process was told about them."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    python = {"PYTHONPATH": str(_ROOT), "PYTHONPYCACHEPREFIX": str(floor.root / "pycache")}
     telemetry = {"DAGSTER_DISABLE_TELEMETRY": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return {**os.environ, **floor.environment(), **telemetry, STAMPS: str(stamps), "PYTHONPATH": str(_ROOT)}
+    return {**inherited, **floor.environment(), **telemetry, **python, STAMPS: str(stamps)}
