@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
+from algo_pipeline_tests.cli.ended import Command, Ended
 from algo_pipeline_tests.live_shop import LiveShop, exit_code, live_shop
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> dict[str, str]:
-        """What --json says of a failure."""
-        return dict(self.json()["error"])
-
-
-Command = Callable[..., Ended]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from algo_pipeline.live.reconciliation import plain
 from algo_pipeline.sandbox.faults import Fault, FaultKind
-from algo_pipeline_tests.cli.conftest import Command
+from algo_pipeline_tests.cli.ended import Command
 from algo_pipeline_tests.live_shop import BTC, LiveShop, hour
 
 

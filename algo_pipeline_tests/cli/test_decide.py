@@ -11,7 +11,7 @@ from algo_pipeline.common.locks import file_lock
 from algo_pipeline.defs import live_account
 from algo_pipeline.research.promotion import Trading
 from algo_pipeline.sandbox.faults import Fault, FaultKind
-from algo_pipeline_tests.cli.conftest import Command
+from algo_pipeline_tests.cli.ended import Command
 from algo_pipeline_tests.live_shop import LiveShop, hour
 from algo_pipeline_tests.workshop import fingerprints
 

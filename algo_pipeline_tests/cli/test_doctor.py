@@ -18,7 +18,7 @@ from algo_pipeline.common.locks import file_lock, lock_holder
 from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.live_automation import hourly_decision
 from algo_pipeline.sandbox.faults import Fault, FaultKind
-from algo_pipeline_tests.cli.conftest import Command
+from algo_pipeline_tests.cli.ended import Command
 from algo_pipeline_tests.live_shop import LiveShop, hour
 from algo_pipeline_tests.workshop import fingerprints
 

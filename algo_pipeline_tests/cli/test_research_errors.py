@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import pytest
 
-from algo_pipeline.cli.main import main
+from algo_pipeline_tests.cli.ended import Command, Ended, assert_says
+from algo_pipeline_tests.live_shop import exit_code
 from algo_pipeline_tests.market import random_bars
 from algo_pipeline_tests.wire.server import Fault, WireServer, running
 from algo_pipeline_tests.workshop import Workshop, fingerprints, workshop
 
 _NOW = pd.Timestamp("2020-03-01T00:30Z")
 _CSV = random_bars(400, seed=5, start="2020-01-01").reset_index()
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -39,31 +30,9 @@ def command(shop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     with shop.active():
 
         def run(*arguments: str, **settings: str) -> Ended:
-            for name, value in settings.items():
-                monkeypatch.setenv(name, value)
-            monkeypatch.setattr("sys.argv", ["algo-pipeline", *arguments])
-            return Ended(_exit_code(), *capfd.readouterr())
+            return Ended(exit_code(monkeypatch, *arguments, **settings), *capfd.readouterr())
 
         yield run
-
-
-def _exit_code() -> int:
-    try:
-        main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
-
-
-def _says(ended: Ended, code: int, *words: str) -> None:
-    """One message with a remedy, no traceback."""
-    assert ended.code == code
-    assert "Traceback" not in ended.err + ended.out
-    errors = [line for line in ended.err.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1
-    assert sum(line.startswith("  try: ") for line in ended.err.splitlines()) == 1
-    for word in words:
-        assert word in ended.err
 
 
 @pytest.mark.parametrize("arguments", [(), ("research",), ("ui",)])
@@ -92,7 +61,7 @@ def test_help_teaches(command: Command, arguments: tuple[str, ...]) -> None:
 def test_misuse_ends_with_exit_code_2(
     command: Command, shop: Workshop, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
-    _says(command(*arguments), 2, *words)
+    assert_says(command(*arguments), 2, *words)
     assert not shop.artifacts.exists()
 
 
@@ -110,7 +79,7 @@ def test_misuse_ends_with_exit_code_2(
 def test_a_bad_setting_is_named_with_exit_code_1(
     command: Command, shop: Workshop, name: str, value: str, words: tuple[str, ...]
 ) -> None:
-    _says(command("research", **{name: value}), 1, *words)
+    assert_says(command("research", **{name: value}), 1, *words)
     assert not shop.artifacts.exists()
 
 
@@ -160,7 +129,7 @@ def test_a_bad_file_is_named_with_what_is_wrong_and_nothing_stored_changes(
     content, words = _FILES[name]
     path = shop.root / "bars.csv"
     path.write_text(content)
-    _says(command("research", "--path", str(path)), 1, *words)
+    assert_says(command("research", "--path", str(path)), 1, *words)
     assert path.read_text() == content
     assert not (shop.artifacts / "backtest").exists()
     assert not (shop.artifacts / "live").exists()
@@ -170,11 +139,11 @@ def test_a_truncated_parquet_file_is_refused(command: Command, shop: Workshop) -
     path = shop.root / "bars.parquet"
     _CSV.to_parquet(path)
     path.write_bytes(path.read_bytes()[:-500])
-    _says(command("research", "--path", str(path)), 1, "bars.parquet")
+    assert_says(command("research", "--path", str(path)), 1, "bars.parquet")
 
 
 def test_a_missing_file_is_named(command: Command, shop: Workshop) -> None:
-    _says(command("research", "--path", str(shop.root / "nowhere.csv")), 1, "nowhere.csv")
+    assert_says(command("research", "--path", str(shop.root / "nowhere.csv")), 1, "nowhere.csv")
 
 
 @pytest.mark.parametrize("place", ["artifacts", "artifacts/dagster", "artifacts/data", "artifacts/research"])
@@ -185,7 +154,7 @@ def test_a_file_in_the_way_of_a_folder_is_named(command: Command, shop: Workshop
     path = shop.root / "bars.csv"
     path.write_text("\n".join([_HEADER, *_LINES]))
     ended = command("research", "--path", str(path))
-    _says(ended, 1, str(way))
+    assert_says(ended, 1, str(way))
     assert way.read_text() == "a file"
 
 
@@ -201,13 +170,13 @@ def _binance(venue_url: str) -> dict[str, str]:
 
 
 def test_an_unknown_symbol_is_named_with_its_neighbours(command: Command, venue: WireServer) -> None:
-    _says(command("research", "--symbol", "BTX/USD", **_binance(venue.url)), 1, "BTX/USD", "BTC/USDT")
+    assert_says(command("research", "--symbol", "BTX/USD", **_binance(venue.url)), 1, "BTX/USD", "BTC/USDT")
 
 
 @pytest.mark.parametrize("status", [451, 403, 418])
 def test_a_venue_that_blocks_is_not_asked_again(command: Command, venue: WireServer, status: int) -> None:
     venue.fail(Fault("/api/v3/time", status, json.dumps({"code": 0, "msg": "restricted location"})), times=9)
-    _says(command("research", "--symbol", "BTC/USD", **_binance(venue.url)), 1, "Binance")
+    assert_says(command("research", "--symbol", "BTC/USD", **_binance(venue.url)), 1, "Binance")
     assert len(venue.requests) == 1
 
 
@@ -219,10 +188,9 @@ def test_an_unreachable_venue_is_named_and_what_is_stored_stays(
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     shop = materialized.copy(tmp_path / "copy")
     before = fingerprints(shop.artifacts)
-    monkeypatch.setattr("sys.argv", ["algo-pipeline", "research", "--source", "binance", "--json"])
     shop = Workshop(shop.root, {**shop.environment, "ALGO_TRADER_BINANCE_URL": "http://127.0.0.1:1"})
     with shop.active():
-        assert _exit_code() == 1
+        assert exit_code(monkeypatch, "research", "--source", "binance", "--json") == 1
     after = fingerprints(shop.artifacts)
     kept = [name for name in before if not name.startswith(("dagster/", "logs/"))]
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}

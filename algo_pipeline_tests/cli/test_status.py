@@ -16,7 +16,7 @@ from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Side
 from algo_pipeline.live.state import LiveState, fold
 from algo_pipeline.live.state_records import Fill
-from algo_pipeline_tests.cli.conftest import Command
+from algo_pipeline_tests.cli.ended import Command
 from algo_pipeline_tests.live import lines as journal
 from algo_pipeline_tests.live_shop import BTC, LiveShop, hour
 

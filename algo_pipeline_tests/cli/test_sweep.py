@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import pytest
 
-from algo_pipeline.cli.main import main
 from algo_pipeline.common.storage import write_frame, write_json
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.sources.store import BarStore, StoredBars
 from algo_pipeline_tests.backtest.sweep_samples import knowing_probability
+from algo_pipeline_tests.cli.ended import Command, Ended, assert_says
+from algo_pipeline_tests.live_shop import exit_code
 from algo_pipeline_tests.market import random_bars
 from algo_pipeline_tests.workshop import Workshop, fingerprints, workshop
 
 _SMALL = ("--set", "enter_threshold=0.52,0.55,0.6", "--set", "fee_bps=0,25")
 _BTC, _ETH = Symbol("BTC", "USD"), Symbol("ETH", "USD")
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
 
 
 def store_run(shop: Workshop, symbol: Symbol = _BTC, source: str = "file") -> None:
@@ -54,20 +45,9 @@ def command(shop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     with shop.active():
 
         def run(*arguments: str, **settings: str) -> Ended:
-            for name, value in settings.items():
-                monkeypatch.setenv(name, value)
-            monkeypatch.setattr("sys.argv", ["algo-pipeline", "sweep", *arguments])
-            return Ended(_exit_code(), *capfd.readouterr())
+            return Ended(exit_code(monkeypatch, "sweep", *arguments, **settings), *capfd.readouterr())
 
         yield run
-
-
-def _exit_code() -> int:
-    try:
-        main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def test_it_prints_the_best_the_verdict_and_where_the_page_is(command: Command, shop: Workshop) -> None:
@@ -128,10 +108,8 @@ def test_only_its_own_folder_is_written(command: Command, shop: Workshop) -> Non
 def test_a_real_run_is_swept(
     materialized: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["algo-pipeline", "sweep", *_SMALL, "--json", "--output", str(tmp_path)]
-    monkeypatch.setattr("sys.argv", arguments)
     with materialized.active():
-        assert _exit_code() == 0
+        assert exit_code(monkeypatch, "sweep", *_SMALL, "--json", "--output", str(tmp_path)) == 0
     swept = json.loads(capfd.readouterr().out)
     reported = json.loads((materialized.artifacts / "backtest" / "BTC-USD" / "report.json").read_text("utf-8"))
     assert swept["span"] == reported["span"]
@@ -157,12 +135,12 @@ def test_misuse_ends_with_exit_code_2_before_anything_is_read(
     command: Command, shop: Workshop, arguments: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     ended = command(*arguments)
-    _says(ended, 2, *words)
+    assert_says(ended, 2, *words)
     assert not (shop.artifacts / "backtest").exists()
 
 
 def test_a_symbol_without_a_run_is_named_with_the_command_to_run(command: Command) -> None:
-    _says(command(), 1, "BTC/USD", "algo-pipeline research --symbol BTC/USD")
+    assert_says(command(), 1, "BTC/USD", "algo-pipeline research --symbol BTC/USD")
     error = json.loads(command("--json", "--symbol", "SOL/USD").out)["error"]
     assert error["code"] == "storage"
     assert error["remedy"] == "algo-pipeline research --symbol SOL/USD"
@@ -172,33 +150,33 @@ def test_a_damaged_file_is_named(command: Command, shop: Workshop) -> None:
     store_run(shop)
     path = shop.artifacts / "research" / "file" / "oos_probabilities" / "BTC-USD.parquet"
     path.write_bytes(path.read_bytes()[:-200])
-    _says(command(), 1, str(path))
+    assert_says(command(), 1, str(path))
 
 
 def test_missing_bars_are_named(command: Command, shop: Workshop) -> None:
     store_run(shop)
     (shop.artifacts / "data" / "file" / "BTC-USD" / "bars.parquet").unlink()
-    _says(command(), 1, "No bars of BTC/USD")
+    assert_says(command(), 1, "No bars of BTC/USD")
 
 
 def test_probabilities_of_other_bars_are_refused(command: Command, shop: Workshop) -> None:
     store_run(shop)
     later = StoredBars(random_bars(1_500, start="2025-01-01"), venue_symbol="x")
     BarStore(shop.artifacts / "data").save("file", _BTC, later)
-    _says(command(), 1, "not about the stored bars")
+    assert_says(command(), 1, "not about the stored bars")
 
 
 def test_a_report_that_is_not_ours_is_named(command: Command, shop: Workshop) -> None:
     store_run(shop)
     write_json(shop.artifacts / "backtest" / "BTC-USD" / "report.json", ["hello"])
-    _says(command(), 1, "report.json")
+    assert_says(command(), 1, "report.json")
 
 
 def test_a_file_in_the_way_of_the_output_is_named(command: Command, shop: Workshop, tmp_path: Path) -> None:
     store_run(shop)
     way = tmp_path / "way"
     way.write_text("a file")
-    _says(command(*_SMALL, "--output", str(way / "below")), 1, str(way))
+    assert_says(command(*_SMALL, "--output", str(way / "below")), 1, str(way))
     assert way.read_text() == "a file"
 
 
@@ -207,13 +185,3 @@ def test_help_teaches_the_kill_switch_and_the_verdict(command: Command) -> None:
     assert ended.code == 0
     for words in ("max_drawdown=1", "deflated Sharpe ratio", "--set enter_threshold=0.52,0.55,0.6"):
         assert words in ended.out
-
-
-def _says(ended: Ended, code: int, *words: str) -> None:
-    """One message with a remedy, no traceback."""
-    assert ended.code == code
-    assert "Traceback" not in ended.err + ended.out
-    assert sum(line.startswith("error: ") for line in ended.err.splitlines()) == 1
-    assert sum(line.startswith("  try: ") for line in ended.err.splitlines()) == 1
-    for word in words:
-        assert word in ended.err
