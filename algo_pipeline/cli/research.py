@@ -4,51 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from algo_pipeline.cli.errors import FAILED
+from algo_pipeline.cli.parameters import pairs, utc_time
 from algo_pipeline.common.config import load_settings
-from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.logger import configure_logging
-from algo_pipeline.common.time import to_utc
-from algo_pipeline.common.types import Symbol
-
-
-def _pairs(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> str | None:
-    """The given pairs as the setting spells them, or None; refused here, for a bad argument is misuse."""
-    with _as_bad_parameter(ctx, param):
-        symbols = [str(Symbol.parse(text)) for part in value for text in part.split(",")]
-    if len(set(symbols)) != len(symbols):
-        raise click.BadParameter(f"Every symbol is expected once; found {', '.join(symbols)}.", ctx, param)
-    return ",".join(symbols) or None
-
-
-def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    with _as_bad_parameter(ctx, param):
-        return None if value is None else to_utc(value).isoformat()
-
-
-@contextmanager
-def _as_bad_parameter(ctx: click.Context, param: click.Parameter) -> Iterator[None]:
-    try:
-        yield
-    except AlgoPipelineError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
 
 
 @click.command()
 @click.option("--source", type=click.Choice(["binance", "alpaca", "file", "simulated"]), help="Where bars come from.")
 @click.option("--path", type=click.Path(path_type=Path), help="Your own bars (CSV or Parquet); implies --source file.")
-@click.option("--symbol", "symbols", multiple=True, callback=_pairs, metavar="BASE/QUOTE", help="Repeat for several.")
+@click.option("--symbol", "symbols", multiple=True, callback=pairs, metavar="BASE/QUOTE", help="Repeat for several.")
 @click.option(
-    "--until", callback=_time, metavar="TIME", help="Use only bars closed at or before this time (ISO 8601, UTC)."
+    "--until", callback=utc_time, metavar="TIME", help="Use only bars closed at or before this time (ISO 8601, UTC)."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a machine-readable result.")
-def research(source: str | None, path: Path | None, symbols: str | None, until: str | None, as_json: bool) -> None:
+def research(source: str | None, path: Path | None, symbols: str | None, until: datetime | None, as_json: bool) -> None:
     """Bars to features, model, calibration, registry, backtest report and promotion, for each symbol.
 
     \b
@@ -75,7 +50,7 @@ def research(source: str | None, path: Path | None, symbols: str | None, until: 
     from algo_pipeline.definitions import build_definitions
     from algo_pipeline.defs.runs import Scope, run_research
 
-    scope = Scope(source, path.absolute() if path else None, until)
+    scope = Scope(source, path.absolute() if path else None, until.isoformat() if until else None)
     outcomes = run_research(build_definitions(), settings, settings.parsed_symbols(), scope, quiet=as_json)
     seconds = time.perf_counter() - start
     if as_json:

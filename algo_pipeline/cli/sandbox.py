@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from algo_pipeline.cli.parameters import pairs, utc_time
 from algo_pipeline.common.config import PREFIX, Settings, load_settings
-from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.logger import configure_logging
-from algo_pipeline.common.time import to_utc, utc_now
-from algo_pipeline.common.types import Symbol
+from algo_pipeline.common.time import utc_now
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,20 +21,6 @@ if TYPE_CHECKING:
 _DUMMY_KEY = "no-key-is-needed"  # masked as every key: a word of everyday output must not be one
 _FOLDER = "artifacts/sandbox"
 _LONGEST_MARKET_YEARS = 20  # of a simulated market that must reach the present
-
-
-def _pairs(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> str | None:
-    try:
-        return ",".join(str(Symbol.parse(text)) for part in value for text in part.split(",")) or None
-    except AlgoPipelineError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
-
-
-def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> pd.Timestamp | None:
-    try:
-        return None if value is None else to_utc(value)
-    except AlgoPipelineError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
 
 
 @click.command()
@@ -48,8 +33,8 @@ def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> pd.T
     help="The market: simulated, a file, or the bars that research has stored from a venue.",
 )
 @click.option("--path", type=click.Path(path_type=Path), help="Your own bars (CSV or Parquet) for --source file.")
-@click.option("--symbol", "symbols", multiple=True, callback=_pairs, metavar="BASE/QUOTE", help="Repeat for several.")
-@click.option("--start", callback=_time, metavar="TIME", help="First reading of the clock (ISO 8601, UTC).")
+@click.option("--symbol", "symbols", multiple=True, callback=pairs, metavar="BASE/QUOTE", help="Repeat for several.")
+@click.option("--start", callback=utc_time, metavar="TIME", help="First reading of the clock (ISO 8601, UTC).")
 @click.option("--speed", type=click.FloatRange(0), default=1.0, show_default=True, help="0 holds the clock.")
 @click.option(
     "--mode",
