@@ -155,12 +155,6 @@ class LiveStateError(AlgoPipelineError):
     code = "live_state"
 
 
-class TradingStoppedError(AlgoPipelineError):
-    """Trading is stopped, by a rule or by a person: the remedy names the way out."""
-
-    code = "trading_stopped"
-
-
 class LeakageError(AlgoPipelineError):
     """A number would depend on the future: a defect of the code, never of the data."""
 

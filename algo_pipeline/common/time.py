@@ -52,11 +52,6 @@ def last_closed_open(now: pd.Timestamp) -> pd.Timestamp:
     return floor_to_bar(now) - BAR
 
 
-def is_on_grid(index: pd.DatetimeIndex) -> bool:
-    """Whether every stamp is a whole hour."""
-    return bool((epoch_ns(index) % BAR_NS == 0).all())
-
-
 def epoch_ns(index: pd.DatetimeIndex) -> IntArray:
     """Stamps as int64 nanoseconds since the epoch, whatever the index's own unit; not to be written to."""
     in_ns = index if index.unit == "ns" else index.as_unit("ns")

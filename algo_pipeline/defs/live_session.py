@@ -21,7 +21,6 @@ from algo_pipeline.live.champion import Clock
 from algo_pipeline.live.report import HourReport
 from algo_pipeline.live.runner import run_hour
 from algo_pipeline.live.session import LiveAccount
-from algo_pipeline.live.state import LiveState
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.champion import DeployedChampion
 from algo_pipeline.sources.catalog import make_source
@@ -77,10 +76,6 @@ class LiveSession:
             price_check=self.price_check,
             dry_run=dry_run,
         )
-
-    def state(self) -> LiveState:
-        """What the journal says."""
-        return self.account.store.load(self.account.journal)
 
 
 @contextmanager

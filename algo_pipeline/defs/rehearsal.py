@@ -74,7 +74,7 @@ def rehearse(definitions: dg.Definitions, settings: Settings, hours: int) -> Reh
         clock = SandboxClock(url)
         folder = settings.artifacts_dir / "live"
         with runner_lock(settings, folder, 0.0):
-            _make_room(folder, str(clock.state()["account_id"]))
+            _make_room(folder, str(clock.control.state()["account_id"]))
         with _pointed_to(url):
             run_hours(
                 definitions,
