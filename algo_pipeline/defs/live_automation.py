@@ -43,10 +43,8 @@ def hourly_decision(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg
     if not HOURS.has_partition_key(key):
         return dg.SkipReason(f"The sandbox's clock stands at {at}, outside of the live partitions: use replay instead.")
     venue = "a sandbox" if access.is_loopback else "Alpaca's paper account"
-    return dg.RunRequest(
-        partition_key=key, run_key=f"{key} {context.scheduled_execution_time:%Y-%m-%dT%H:%M}",
-        tags={**LIVE_TAG, "algo-pipeline/venue": venue},
-    )  # fmt: skip
+    tick = f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M}"
+    return dg.RunRequest(partition_key=key, run_key=f"{key} {tick}", tags={**LIVE_TAG, "algo-pipeline/venue": venue})
 
 
 @dg.run_failure_sensor(

@@ -264,6 +264,7 @@ class TestOneAtATime:
     def test_the_order_itself_has_no_retry_and_one_pool(self) -> None:
         assert hourly_trading.op.retry_policy is None
         assert hourly_trading.op.pool == "live_account"
+        assert self.SETTINGS["concurrency"]["pools"] == {"default_limit": 1, "granularity": "run"}
 
     def test_the_lock_is_held_while_an_hour_is_decided(self, live: LiveShop, monkeypatch: pytest.MonkeyPatch) -> None:
         from algo_pipeline.common.locks import lock_holder

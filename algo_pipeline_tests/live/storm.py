@@ -63,7 +63,7 @@ def run_storm(folder: Path, seed: int) -> Storm:
             world.broker.faults.clear()
             world.broker.filling = Filling()
             world.tick(bar)
-    problems = [*broken_promises(world), *_unfinished(world), *lost_orders(world, may_abandon=True)]
+    problems = [*broken_promises(world), *unfinished(world), *lost_orders(world, may_abandon=True)]
     return Storm(tuple(problems), crashes, len(world.broker.orders), len(world.broker.sent) - len(world.broker.orders))
 
 
@@ -93,7 +93,7 @@ def _hour_with_kills(world: World, bar: pd.Timestamp, rng: np.random.Generator) 
     return crashes
 
 
-def _unfinished(world: World) -> list[str]:
+def unfinished(world: World) -> list[str]:
     """What two calm hours have left behind."""
     state, problems = world.state, []
     if state.stopped is not None:

@@ -23,11 +23,11 @@ import pandas as pd
 from loguru import logger
 
 from algo_pipeline.common.errors import BrokerError
-from algo_pipeline.live.events import Event
 from algo_pipeline.live.state import STATE_FILE
 from algo_pipeline.sandbox.faults import Fault, FaultKind
 from algo_pipeline.sandbox.server import FillMode
 from algo_pipeline_tests.live.harness import BTC, ETH, CrashPoints, SimulatedCrash, broken_promises, lost_orders
+from algo_pipeline_tests.live.storm import unfinished
 from algo_pipeline_tests.live.worlds import LIVE, random_world
 from algo_pipeline_tests.proofs.wire_world import WireFault, WireWorld
 
@@ -191,16 +191,8 @@ def _fault(path: str, method: str, rng: np.random.Generator) -> Fault:
 
 def problems_of(world: WireWorld) -> list[str]:
     """Every promise that a world in calm has broken, in words."""
-    found = [*broken_promises(world), *lost_orders(world, may_abandon=True)]
+    found = [*broken_promises(world), *lost_orders(world, may_abandon=True), *unfinished(world)]
     state = world.state
-    if state.stopped is not None:
-        found.append(f"trading is stopped: {state.stopped}")
-    if state.open_intents:
-        found.append(f"still open: {', '.join(state.open_intents)}")
-    if world.lines_of(Event.ADJUSTMENT):
-        found.append("cash was adjusted although nobody moved any")
-    if any(not order.is_terminal for order in world.broker.orders.values()):
-        found.append("an order rests")
     saved = (world.folder / STATE_FILE).read_bytes()
     (world.folder / STATE_FILE).unlink()
     if world.state != state or not saved:
