@@ -128,7 +128,7 @@ class TestMisuse:
         "arguments",
         [("--symbol", "BTC"), ("--start", "soon"), ("--speed", "-1"), ("--mode", "live"), ("--port", "99999")],
     )
-    def test_nonsense(self, folder, arguments):
+    def test_an_argument_out_of_its_domain_is_misuse(self, folder, arguments):
         self.refused(*arguments)
 
     def test_a_store_without_bars_says_what_to_run(self, folder):
