@@ -139,7 +139,7 @@ def compare_log_loss(candidate_oos: pd.DataFrame, reference_oos: pd.DataFrame, s
     F. X. Diebold, R. S. Mariano, "Comparing predictive accuracy", JBES 13 (1995), with a block bootstrap in place of
     the normal limit.
     """
-    _require_same_rows(candidate_oos, reference_oos)
+    require_same_rows(candidate_oos, reference_oos)
     outcome = candidate_oos["outcome"].to_numpy(dtype=np.float64)
     losses = [log_losses(f["probability"].to_numpy(dtype=np.float64), outcome) for f in (candidate_oos, reference_oos)]
     difference = losses[0] - losses[1]
@@ -151,7 +151,8 @@ def compare_with_base_rate(oos: pd.DataFrame, seed: int = SEED) -> PairedCompari
     return compare_log_loss(oos, oos.assign(probability=oos["base_rate"]), seed)
 
 
-def _require_same_rows(candidate: pd.DataFrame, reference: pd.DataFrame) -> None:
+def require_same_rows(candidate: pd.DataFrame, reference: pd.DataFrame) -> None:
+    """Refuse to compare forecasts of other rows or outcomes, or of fewer than two; errors as of compare_log_loss."""
     same = candidate.index.equals(reference.index) and np.array_equal(candidate["outcome"], reference["outcome"])
     if not same:
         raise ConfigValueError(
