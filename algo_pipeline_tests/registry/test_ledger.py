@@ -72,7 +72,7 @@ def test_a_line_torn_at_any_byte_even_inside_a_sign_is_set_aside(tmp_path: Path)
     reference.append(entry("2"))
     first, second = reference.path.read_bytes().splitlines(keepends=True)
     for cut in range(len(second)):
-        ledger = PromotionLedger(tmp_path / "torn")
+        ledger = PromotionLedger(tmp_path / f"torn-{cut}")
         ledger.path.parent.mkdir(parents=True, exist_ok=True)
         ledger.path.write_bytes(first + second[:cut])
         assert len(ledger.lines()) == 1
