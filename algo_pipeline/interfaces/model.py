@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sklearn.base import BaseEstimator
 
-from algo_pipeline.common.types import FloatArray
+from algo_pipeline.common.types import FloatArray, IntArray
 
 
 class ModelInterface(ABC):
@@ -29,6 +29,15 @@ class ModelInterface(ABC):
     @abstractmethod
     def make_estimator(self) -> BaseEstimator:
         """A fresh, unfitted, deterministic estimator."""
+
+    def fit(self, X: FloatArray, y: IntArray, sample_weight: FloatArray | None = None) -> BaseEstimator:
+        """A fresh estimator, fitted; the weights go to the last step of a pipeline."""
+        estimator = self.make_estimator()
+        if sample_weight is None:
+            return estimator.fit(X, y)
+        steps = getattr(estimator, "steps", None)
+        name = f"{steps[-1][0]}__sample_weight" if steps else "sample_weight"
+        return estimator.fit(X, y, **{name: sample_weight})
 
     @abstractmethod
     def feature_weights(self, estimator: BaseEstimator, X: FloatArray, y: FloatArray) -> FloatArray:

@@ -27,8 +27,8 @@ TRUSTED_TYPES = (
 class Calibrator(Protocol):
     """Maps scores to probabilities once fitted."""
 
-    def fit(self, scores: FloatArray, y: IntArray) -> Calibrator:
-        """Fit on scores and outcomes of shape (n,)."""
+    def fit(self, scores: FloatArray, y: IntArray, sample_weight: FloatArray | None = None) -> Calibrator:
+        """Fit on scores, outcomes and weights of shape (n,)."""
 
     def mapping(self) -> PlattMap | IsotonicMap:
         """The fitted map, free of scikit-learn."""
@@ -53,13 +53,14 @@ class PlattCalibrator(BaseEstimator):  # type: ignore[misc]
     H.-T. Lin, C.-J. Lin, R. Weng, "A note on Platt's probabilistic outputs for support vector machines", 2007.
     """
 
-    def fit(self, scores: FloatArray, y: IntArray) -> PlattCalibrator:
+    def fit(self, scores: FloatArray, y: IntArray, sample_weight: FloatArray | None = None) -> PlattCalibrator:
         """Fit on scores and outcomes (0 or 1) of shape (n,); DataValidationError if only one outcome occurs."""
         _require_both_outcomes(y)
         targets = _smoothed_targets(y)
+        weights = np.ones(len(y)) if sample_weight is None else sample_weight
         centre, spread = float(np.mean(scores)), float(np.std(scores))
         if spread <= abs(centre) * 1e-12:
-            rate = float(np.mean(targets))
+            rate = float(np.average(targets, weights=weights))
             self.slope_, self.intercept_ = 0.0, float(np.log(rate / (1.0 - rate)))
             return self
         standard = ((scores - centre) / spread).reshape(-1, 1)
@@ -67,7 +68,7 @@ class PlattCalibrator(BaseEstimator):  # type: ignore[misc]
         regression.fit(
             np.concatenate([standard, standard]),
             np.repeat([1, 0], len(standard)),
-            sample_weight=np.concatenate([targets, 1.0 - targets]),
+            sample_weight=np.concatenate([weights * targets, weights * (1.0 - targets)]),
         )
         self.slope_ = float(regression.coef_[0, 0]) / spread
         self.intercept_ = float(regression.intercept_[0]) - self.slope_ * centre
@@ -92,10 +93,11 @@ class IsotonicCalibrator(BaseEstimator):  # type: ignore[misc]
     B. Zadrozny, C. Elkan, "Transforming classifier scores into accurate multiclass probability estimates", 2002.
     """
 
-    def fit(self, scores: FloatArray, y: IntArray) -> IsotonicCalibrator:
+    def fit(self, scores: FloatArray, y: IntArray, sample_weight: FloatArray | None = None) -> IsotonicCalibrator:
         """Fit on scores and outcomes (0 or 1) of shape (n,); DataValidationError if only one outcome occurs."""
         _require_both_outcomes(y)
-        regression = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, y.astype(np.float64))
+        regression = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
+        regression.fit(scores, y.astype(np.float64), sample_weight)
         self.scores_ = np.asarray(regression.X_thresholds_, dtype=np.float64)
         self.probabilities_ = np.asarray(regression.y_thresholds_, dtype=np.float64)
         return self
@@ -134,7 +136,9 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.model = model
         self.calibrator = calibrator
 
-    def fit(self, X: FloatArray | pd.DataFrame, y: IntArray) -> CalibratedClassifier:
+    def fit(
+        self, X: FloatArray | pd.DataFrame, y: IntArray, sample_weight: FloatArray | None = None
+    ) -> CalibratedClassifier:
         """Fit the calibrator only.
 
         Parameters
@@ -143,6 +147,8 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             Rows later than all that the model was fitted on.
         y : ndarray of shape (n,)
             Outcomes, 0 or 1.
+        sample_weight : ndarray of shape (n,), optional
+            How much each row counts.
 
         Raises
         ------
@@ -154,7 +160,7 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         check_is_fitted(self.model)
         rows = validate_data(self, X, dtype=np.float64)
         outcomes = np.asarray(y, dtype=np.int64)
-        self.calibrator_ = clone(self.calibrator).fit(self.model.decision_function(rows), outcomes)
+        self.calibrator_ = clone(self.calibrator).fit(self.model.decision_function(rows), outcomes, sample_weight)
         self.classes_ = np.array([0, 1])
         self.n_calibration_rows_ = len(outcomes)
         self.lowest_ = 1.0 / (len(outcomes) + 2)

@@ -5,6 +5,7 @@ Knowing the names costs nothing: scikit-learn is imported when something is made
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -13,19 +14,28 @@ from algo_pipeline.common.errors import ConfigValueError
 if TYPE_CHECKING:
     from algo_pipeline.interfaces.model import ModelInterface
     from algo_pipeline.models.calibration import IsotonicCalibrator, PlattCalibrator
+    from algo_pipeline.models.parameters import Parameters
 
 MODEL_KINDS = ("logistic", "boosting")
 CALIBRATOR_KINDS = ("platt", "isotonic")
 
 
-def make_model(kind: str) -> ModelInterface:
-    """The model of that kind; ConfigValueError with the nearest name if there is none."""
+def make_model(kind: str, overrides: Parameters | None = None) -> ModelInterface:
+    """The model of that kind; ConfigValueError with the nearest name if there is no such kind or parameter.
+
+    Parameters
+    ----------
+    kind : str
+        A name of :data:`MODEL_KINDS`.
+    overrides : mapping, optional
+        Parameters that replace the model's own.
+    """
     require_model_kind(kind)
     from algo_pipeline.models.boosting import GradientBoosting
     from algo_pipeline.models.sklearn_baseline import LogisticBaseline
 
-    models: dict[str, type[ModelInterface]] = {"logistic": LogisticBaseline, "boosting": GradientBoosting}
-    return models[kind]()
+    models: dict[str, Callable[..., ModelInterface]] = {"logistic": LogisticBaseline, "boosting": GradientBoosting}
+    return models[kind](**(overrides or {}))
 
 
 def make_calibrator(kind: str) -> PlattCalibrator | IsotonicCalibrator:

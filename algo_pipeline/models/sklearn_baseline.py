@@ -11,10 +11,12 @@ from sklearn.preprocessing import StandardScaler
 
 from algo_pipeline.common.types import FloatArray
 from algo_pipeline.interfaces.model import ModelInterface
+from algo_pipeline.models.parameters import ParameterValue, with_overrides
 
 # C is the variance of a Gaussian prior on each weight. Before seeing any data: the log-odds of an hourly direction
 # hardly vary by more than 0.2 (an AUC of 0.55 to 0.56); over 37 standardized features that is 0.2/√37 ≈ 0.03 each.
 _PRIOR_VARIANCE = 0.001
+_DEFAULTS: Mapping[str, ParameterValue] = {"C": _PRIOR_VARIANCE, "solver": "newton-cholesky", "tol": 1e-8}
 
 
 class LogisticBaseline(ModelInterface):
@@ -22,12 +24,12 @@ class LogisticBaseline(ModelInterface):
 
     Parameters
     ----------
-    C : float
-        Inverse penalty: the prior variance of a weight on a standardized feature.
+    **overrides : float or str
+        ``C`` (the inverse penalty: the prior variance of a weight on a standardized feature), ``solver``, ``tol``.
     """
 
-    def __init__(self, C: float = _PRIOR_VARIANCE) -> None:
-        self._C = C
+    def __init__(self, **overrides: ParameterValue) -> None:
+        self._parameters = with_overrides(self.kind, _DEFAULTS, overrides)
 
     @property
     def kind(self) -> str:
@@ -35,13 +37,13 @@ class LogisticBaseline(ModelInterface):
         return "logistic"
 
     @property
-    def parameters(self) -> Mapping[str, float | int | str | bool]:
+    def parameters(self) -> Mapping[str, ParameterValue]:
         """C, solver and tolerance."""
-        return {"C": self._C, "solver": "newton-cholesky", "tol": 1e-8}
+        return dict(self._parameters)
 
     def make_estimator(self) -> Pipeline:
         """An unfitted scaler + logistic regression."""
-        return Pipeline([("scaler", StandardScaler()), ("classifier", LogisticRegression(**self.parameters))])
+        return Pipeline([("scaler", StandardScaler()), ("classifier", LogisticRegression(**self._parameters))])
 
     def feature_weights(self, estimator: Pipeline, X: FloatArray, y: FloatArray) -> FloatArray:
         """Signed coefficients on standardized features, shape (n_features,); X and y are not used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,12 @@ from algo_pipeline.common.storage import json_hash
 from algo_pipeline.data.feature_registry import FEATURE_NAMES
 from algo_pipeline.models.catalog import make_model, require_calibrator_kind, require_model_kind
 from algo_pipeline.research.splits import SplitRule
+from algo_pipeline.research.weights import require_weight_kind
 
 if TYPE_CHECKING:
     from algo_pipeline.data.labels import LabelSpec
+    from algo_pipeline.interfaces.model import ModelInterface
+    from algo_pipeline.models.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +32,28 @@ class Recipe:
         A binary label.
     split : SplitRule
         How rows are cut into folds.
+    parameters : mapping of str to float, int, str or bool
+        Replace parameters of the model; those equal to its defaults are dropped.
+    sample_weight : str
+        A name of :data:`~algo_pipeline.research.weights.WEIGHT_KINDS`: how rows count in the fits.
     """
 
     model_kind: str = "logistic"
     calibrator: str = "platt"
     label: str = "direction_1h"
     split: SplitRule = field(default_factory=SplitRule)
+    parameters: Parameters = field(default_factory=dict, hash=False)
+    sample_weight: str = "none"
 
     def __post_init__(self) -> None:
         require_model_kind(self.model_kind)
         require_calibrator_kind(self.calibrator)
+        require_weight_kind(self.sample_weight)
         _ = self.label_spec  # an unknown label raises
+        # As the fit sees them, and only what is not the default: equal recipes are equal however they were written.
+        found, defaults = self.make_model().parameters, make_model(self.model_kind).parameters
+        changed = {name: value for name, value in found.items() if defaults[name] != value}
+        object.__setattr__(self, "parameters", changed)
 
     @property
     def label_spec(self) -> LabelSpec:
@@ -47,22 +62,50 @@ class Recipe:
 
         return label_spec(self.label)
 
+    def make_model(self) -> ModelInterface:
+        """The model, with the recipe's parameters."""
+        return make_model(self.model_kind, self.parameters)
+
     @property
     def hash(self) -> str:
         """SHA-256 of :meth:`to_document`: two recipes are the same exactly if their hashes are."""
         return json_hash(self.to_document())
 
     def describe(self) -> str:
-        """Model and calibrator, for example ``logistic+platt``."""
-        return f"{self.model_kind}+{self.calibrator}"
+        """Model and calibrator, for example ``logistic+platt``, and what differs from their defaults."""
+        changes = [f"{name}={value}" for name, value in sorted(self.parameters.items())]
+        if self.sample_weight != "none":
+            changes.append(f"weights={self.sample_weight}")
+        return f"{self.model_kind}+{self.calibrator}" + (f" ({', '.join(changes)})" if changes else "")
 
     def to_document(self) -> dict[str, Any]:
-        """Plain JSON of features, label, model, calibrator and split rule."""
+        """Plain JSON of features, label, model, calibrator, split rule and, where there are any, sample weights."""
         spec = self.label_spec
+        weights = {} if self.sample_weight == "none" else {"sample_weight": self.sample_weight}
         return {
             "features": list(FEATURE_NAMES),
             "label": {"name": spec.name, "horizon_bars": spec.horizon_bars, "kind": spec.kind.value},
-            "model": {"kind": self.model_kind, "parameters": dict(make_model(self.model_kind).parameters)},
+            "model": {"kind": self.model_kind, "parameters": dict(self.make_model().parameters)},
             "calibrator": self.calibrator,
             "split": asdict(self.split),
+            **weights,
         }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Recipe:
+        """Inverse of :meth:`to_document`, also for documents written before recipes had weights.
+
+        Raises
+        ------
+        ConfigValueError
+            If it names a kind, label or parameter that this program does not know.
+        """
+        model = document["model"]
+        return cls(
+            model["kind"],
+            document["calibrator"],
+            document["label"]["name"],
+            SplitRule(**document["split"]),
+            model["parameters"],
+            document.get("sample_weight", "none"),
+        )

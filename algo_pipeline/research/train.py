@@ -9,12 +9,13 @@ import pandas as pd
 
 from algo_pipeline.common.errors import ConfigValueError, DataValidationError
 from algo_pipeline.common.types import FloatArray, IntArray
-from algo_pipeline.models.catalog import make_calibrator, make_model
+from algo_pipeline.models.catalog import make_calibrator
 from algo_pipeline.models.linear_scorer import LinearScorer, is_linear
 from algo_pipeline.models.threads import single_threaded
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.recipe import Recipe
 from algo_pipeline.research.splits import Fold, SplitPlan
+from algo_pipeline.research.weights import sample_weights
 
 if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
@@ -40,11 +41,13 @@ def fit_models(dataset: Dataset, plan: SplitPlan, recipe: Recipe) -> tuple[Any, 
         If dataset, plan and recipe do not belong together.
     """
     _require_matching(dataset, plan, recipe)
-    model, X, y = make_model(recipe.model_kind), dataset.matrix(), dataset.outcomes()
+    model, X, y = recipe.make_model(), dataset.matrix(), dataset.outcomes()
     for number, fold in enumerate(plan.all_folds):
         _require_both_outcomes(y[fold.base], f"base rows of fold {number}")
     with single_threaded():
-        return tuple(model.make_estimator().fit(X[fold.base], y[fold.base]) for fold in plan.all_folds)
+        return tuple(
+            model.fit(X[fold.base], y[fold.base], _weights(dataset, fold.base, recipe)) for fold in plan.all_folds
+        )
 
 
 def fit_calibrators(
@@ -74,7 +77,9 @@ def fit_calibrators(
     with single_threaded():
         return tuple(
             CalibratedClassifier(model, make_calibrator(recipe.calibrator)).fit(
-                dataset.features.iloc[fold.calibration], y[fold.calibration]
+                dataset.features.iloc[fold.calibration],
+                y[fold.calibration],
+                _weights(dataset, fold.calibration, recipe),
             )
             for model, fold in zip(models, plan.all_folds, strict=True)
         )
@@ -114,6 +119,10 @@ def predict(estimator: CalibratedClassifier, features: pd.DataFrame) -> FloatArr
         return LinearScorer.from_estimator(estimator).predict_proba(features.to_numpy())
     with single_threaded():
         return np.asarray(estimator.predict_proba(features)[:, 1])
+
+
+def _weights(dataset: Dataset, rows: slice, recipe: Recipe) -> FloatArray | None:
+    return sample_weights(recipe.sample_weight, dataset.timestamps[rows], recipe.label_spec)
 
 
 def _score_fold(dataset: Dataset, fold: Fold, number: int, estimator: CalibratedClassifier) -> pd.DataFrame:

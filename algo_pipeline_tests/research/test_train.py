@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -197,6 +198,8 @@ def test_recipes_are_the_same_exactly_if_everything_but_the_data_is() -> None:
         Recipe(label="direction_4h"),
         Recipe(split=SplitRule(n_folds=4)),
         Recipe(split=SplitRule(window_rows=5000)),
+        Recipe(parameters={"C": 0.01}),
+        Recipe(sample_weight="uniqueness"),
     ]
     assert len({recipe.hash for recipe in recipes}) == len(recipes)
     assert Recipe().hash == Recipe("logistic", "platt", "direction_1h", SplitRule()).hash
@@ -210,11 +213,60 @@ def test_a_recipe_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"model_kind": "forest"}, {"calibrator": "beta"}, {"label": "direction_2h"}], ids=str
+    "change",
+    [
+        {"model_kind": "forest"},
+        {"calibrator": "beta"},
+        {"label": "direction_2h"},
+        {"parameters": {"c": 0.1}},
+        {"parameters": {"C": "0.1"}},
+        {"sample_weight": "size"},
+    ],
+    ids=str,
 )
-def test_a_recipe_of_unknown_parts_is_refused(change: dict[str, str]) -> None:
+def test_a_recipe_of_unknown_parts_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ConfigValueError):
         Recipe(**change)  # type: ignore[arg-type]
+
+
+def test_an_override_equal_to_the_default_is_none() -> None:
+    assert Recipe(parameters={"C": 0.001}) == Recipe()
+    assert Recipe(parameters={"C": 1}).hash == Recipe(parameters={"C": 1.0}).hash
+    assert Recipe(parameters={"C": 1}).describe() == "logistic+platt (C=1.0)"
+
+
+def test_a_recipe_without_weights_reads_as_before_there_were_any() -> None:
+    assert set(Recipe().to_document()) == {"features", "label", "model", "calibrator", "split"}
+    assert Recipe(sample_weight="recency").to_document()["sample_weight"] == "recency"
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        RECIPE,
+        Recipe("boosting", "isotonic", "direction_24h", parameters={"max_depth": 2, "learning_rate": 0.1}),
+        Recipe(sample_weight="uniqueness+recency", split=SplitRule(window_rows=5000)),
+    ],
+    ids=Recipe.describe,
+)
+def test_a_recipe_can_be_read_back_from_its_document(recipe: Recipe) -> None:
+    again = Recipe.from_document(json.loads(json.dumps(recipe.to_document())))
+    assert again == recipe
+    assert hash(again) == hash(recipe)
+
+
+def test_the_parameters_of_a_recipe_reach_its_models(dataset: Dataset, plan: SplitPlan) -> None:
+    strict, loose = (
+        fit_models(dataset, plan, replace(RECIPE, parameters={"C": C}))[0].named_steps["classifier"].coef_
+        for C in (1e-6, 1.0)
+    )
+    assert np.abs(strict).max() < 0.1 * np.abs(loose).max()
+
+
+def test_weights_reach_model_and_calibrator(dataset: Dataset, plan: SplitPlan) -> None:
+    plain, weighted = train(dataset, plan, RECIPE)[0], train(dataset, plan, replace(RECIPE, sample_weight="recency"))[0]
+    assert plain.model.named_steps["classifier"].intercept_ != weighted.model.named_steps["classifier"].intercept_
+    assert plain.calibrator_.intercept_ != weighted.calibrator_.intercept_
 
 
 def test_the_train_part_spans_base_purge_and_calibrator() -> None:
