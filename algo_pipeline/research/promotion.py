@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import pandas as pd
 
-from algo_pipeline.research.statistics import PairedComparison, compare_log_loss, compare_with_base_rate
+from algo_pipeline.research.gate_rules import (
+    Finding,
+    figures_of,
+    judge_first,
+    judge_older,
+    judge_recipe,
+    judge_refresh,
+)
+from algo_pipeline.research.statistics import PairedComparison, compare_with_base_rate
 
-MIN_REFRESH_HOURS = 500
+EVIDENCE_LEVEL = 0.05
+"""Largest chance of luck at which an edge after costs counts as shown: a model that may trade has less."""
 
 
 class Trading(str, Enum):
@@ -40,7 +49,9 @@ class Candidate:
     checks_passed : bool
         Whether every blocking check of its run passed.
     pays_after_costs : bool
-        Whether the backtest of its probabilities gives evidence of a gain after costs.
+        Whether the backtest of its probabilities gives evidence of an edge after costs.
+    after_cost_p_value : float or None
+        The chance of luck behind that, where it was measured.
     training_end : pd.Timestamp or None
         Close of the last bar that its fits or labels read; None asks no question of age.
     """
@@ -49,6 +60,7 @@ class Candidate:
     oos: pd.DataFrame
     checks_passed: bool = True
     pays_after_costs: bool = True
+    after_cost_p_value: float | None = None
     training_end: pd.Timestamp | None = None
 
 
@@ -89,6 +101,8 @@ class GateDecision:
         Whether the candidate becomes champion: it passed, or there is none yet, or the policy says so.
     trading : Trading
         How the candidate is deployed if it is.
+    may_trade : bool
+        Whether the evidence is enough to trade, whatever the policy, and whether or not it is deployed.
     reason : str
         One sentence for people.
     figures : mapping
@@ -98,6 +112,7 @@ class GateDecision:
     passed: bool
     deployed: bool
     trading: Trading
+    may_trade: bool
     reason: str
     figures: Mapping[str, float | int | str]
 
@@ -123,129 +138,87 @@ def judge(
     -----
     - *First model*: its log loss is better than the base rate's, the interval of the difference clear of zero.
     - *Refresh* (the champion's recipe on newer data): on the hours after the champion's training end the recipe's
-      walk-forward probabilities are not worse than the champion's own, that is the interval of the difference is not
-      wholly above zero; with fewer than 500 such hours, all checks passed and it is not worse than the base rate.
+      walk-forward probabilities are not shown worse than the champion's own, in log loss or in calibration; with fewer
+      than 500 such hours, all checks passed. In either case the recipe is not worse than the base rate.
     - *Older*: a candidate whose training ends before the champion's never replaces it.
-    - *New recipe*: better than the champion's recipe on identical rows, the interval clear of zero.
+    - *New recipe*: better than the champion's recipe on identical rows, the interval clear of zero, and its calibration
+      not shown worse.
 
     Being no worse than a champion that may not trade is no evidence of skill: a candidate trades only if it passed
     and either is itself better than the base rate, or was compared as a refresh with a champion that trades; and
-    only if its backtest pays after costs, for predictive skill alone does not.
+    only if its backtest gives evidence of an edge after costs, for predictive skill alone does not pay.
     """
     base = compare_with_base_rate(candidate.oos)
-    if champion is None:
-        passed, why, figures = _judge_first(base)
-    elif candidate.training_end is not None and candidate.training_end < champion.training_end:
-        passed, why, figures = _judge_older(candidate.training_end, champion.training_end)
-    elif champion.recipe_hash == candidate.recipe_hash:
-        passed, why, figures = _judge_refresh(candidate, champion, base)
-    else:
-        passed, why, figures = _judge_recipe(candidate, champion)
+    finding = _finding(candidate, champion, base)
     # A champion's leave to trade passes on only where a refresh was compared with it, hour by hour.
-    compared = figures.get("hours_against_champion", 0)
-    inherits = champion is not None and champion.trading is Trading.ON and "refresh_hours" in figures and compared
-    earned = base.is_better or bool(inherits)
-    trading = Trading.ON if passed and earned and candidate.pays_after_costs else Trading.FLAT
+    inherits = champion is not None and champion.trading is Trading.ON and finding.against_champion
+    earned = base.is_better or inherits
+    may_trade = finding.passed and earned and candidate.pays_after_costs
+    trading = Trading.ON if may_trade else Trading.FLAT
     gated = GateDecision(
-        passed=passed,
-        deployed=occupied_by is None and (passed or champion is None),
+        passed=finding.passed,
+        deployed=occupied_by is None and (finding.passed or champion is None),
         trading=trading,
-        reason=f"{why} {_consequence(passed, earned, trading, champion, occupied_by)}",
-        figures={"rule": _rule(candidate, champion), **_figures("base_rate", base), **figures},
+        may_trade=may_trade,
+        reason=f"{finding.why} {_consequence(candidate, finding, earned, trading, champion, occupied_by)}",
+        figures={
+            "rule": _rule(candidate, champion),
+            **figures_of("log_loss", "base_rate", base),
+            **finding.figures,
+            **({} if candidate.after_cost_p_value is None else {"after_cost_p_value": candidate.after_cost_p_value}),
+        },
     )
     return gated if policy is Policy.GATED else _overruled(gated)
 
 
-def _judge_first(base: PairedComparison) -> tuple[bool, str, dict[str, float | int | str]]:
-    verdict = "is better" if base.is_better else "is not shown to be better"
-    return base.is_better, f"The log loss {verdict} than the base rate's ({_describe(base)}).", {}
-
-
-def _judge_older(
-    candidate_end: pd.Timestamp, champion_end: pd.Timestamp
-) -> tuple[bool, str, dict[str, float | int | str]]:
-    why = (
-        f"Its training ends at {candidate_end:%Y-%m-%d %H:%M}, before the champion's at {champion_end:%Y-%m-%d %H:%M}."
-    )
-    return False, why, {}
-
-
-def _judge_refresh(
-    candidate: Candidate, champion: Champion, base: PairedComparison
-) -> tuple[bool, str, dict[str, float | int | str]]:
-    newer = _shared_rows(candidate.oos, champion.own_oos, champion.training_end)
-    hours = len(newer[0])
-    if hours < MIN_REFRESH_HOURS:
-        passed = candidate.checks_passed and not base.is_worse
-        checks = "all blocking checks passed" if candidate.checks_passed else "a check failed"
-        worse = "is worse" if base.is_worse else "is not worse"
-        newer_hours = "No hour follows" if hours == 0 else f"Only {hours} hours follow"
-        why = (
-            f"{newer_hours} the champion's training end ({MIN_REFRESH_HOURS} would be compared); {checks} and the"
-            f" recipe {worse} than the base rate ({_describe(base)})."
-        )
-        return passed, why, {"refresh_hours": hours}
-    paired = compare_log_loss(*newer)
-    verdict = "worse" if paired.is_worse else "not worse"
-    why = (
-        f"On the {hours} hours after its training end the refresh is {verdict} than the champion ({_describe(paired)})."
-    )
-    return not paired.is_worse, why, {"refresh_hours": hours, **_figures("champion", paired)}
-
-
-def _judge_recipe(candidate: Candidate, champion: Champion) -> tuple[bool, str, dict[str, float | int | str]]:
-    paired = compare_log_loss(candidate.oos, champion.recipe_oos)
-    verdict = "is better" if paired.is_better else "is not shown to be better"
-    why = f"The new recipe {verdict} than the champion's on identical folds ({_describe(paired)})."
-    return paired.is_better, why, _figures("champion", paired)
-
-
-def _shared_rows(
-    candidate: pd.DataFrame, champion: pd.DataFrame, since: pd.Timestamp
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    shared = candidate.index.intersection(champion.index)
-    shared = shared[shared >= since]
-    return candidate.loc[shared], champion.loc[shared]
+def _finding(candidate: Candidate, champion: Champion | None, base: PairedComparison) -> Finding:
+    if champion is None:
+        return judge_first(base)
+    if candidate.training_end is not None and candidate.training_end < champion.training_end:
+        return judge_older(candidate.training_end, champion.training_end)
+    if champion.recipe_hash == candidate.recipe_hash:
+        since = champion.training_end
+        return judge_refresh(candidate.oos, champion.own_oos, since, base, candidate.checks_passed)
+    return judge_recipe(candidate.oos, champion.recipe_oos)
 
 
 def _overruled(gated: GateDecision) -> GateDecision:
     verdict = "passed" if gated.passed else "not passed"
-    reason = f"The gate was skipped by policy; it would have said {verdict}: {gated.reason}"
-    return GateDecision(gated.passed, True, Trading.ON, reason, {**gated.figures, "policy": Policy.ALWAYS.value})
+    return replace(
+        gated,
+        deployed=True,
+        trading=Trading.ON,
+        reason=f"The gate was skipped by policy; it would have said {verdict}: {gated.reason}",
+        figures={**gated.figures, "policy": Policy.ALWAYS.value},
+    )
 
 
 def _consequence(
-    passed: bool, earned: bool, trading: Trading, champion: Champion | None, occupied_by: str | None
+    candidate: Candidate,
+    finding: Finding,
+    earned: bool,
+    trading: Trading,
+    champion: Champion | None,
+    occupied_by: str | None,
 ) -> str:
     if occupied_by is not None:
         return f"It is not deployed: {occupied_by}."
-    if passed and trading is Trading.ON:
-        return "It is deployed and trades."
-    if passed and earned:
-        return "It is deployed flat, for its backtest gives no evidence of a gain after costs."
-    if passed:
-        return "It is deployed flat, for it is not shown to be better than the base rate."
-    return "It is deployed flat." if champion is None else "The champion stays."
+    if not finding.passed:
+        return "It is deployed flat." if champion is None else "The champion stays."
+    if trading is Trading.ON:
+        return f"It is deployed and trades: its backtest gives evidence of an edge after costs{_p_value(candidate)}."
+    if earned:
+        return f"It is deployed flat, for its backtest gives no evidence of an edge after costs{_p_value(candidate)}."
+    return "It is deployed flat, for it is not shown to be better than the base rate."
+
+
+def _p_value(candidate: Candidate) -> str:
+    """The figure behind that evidence, with the level it is held to."""
+    p_value = candidate.after_cost_p_value
+    return "" if p_value is None else f" (p = {p_value:.3f}, at a level of {EVIDENCE_LEVEL:.0%})"
 
 
 def _rule(candidate: Candidate, champion: Champion | None) -> str:
     if champion is None:
         return "first"
     return "refresh" if champion.recipe_hash == candidate.recipe_hash else "new_recipe"
-
-
-def _describe(comparison: PairedComparison) -> str:
-    interval = comparison.interval
-    return (
-        f"difference {comparison.mean_difference:+.5f} nats, {interval.level:.0%} interval"
-        f" {interval.lower:+.5f} to {interval.upper:+.5f}, {comparison.n} hours"
-    )
-
-
-def _figures(against: str, comparison: PairedComparison) -> dict[str, float | int | str]:
-    return {
-        f"log_loss_minus_{against}": comparison.mean_difference,
-        f"log_loss_minus_{against}_lower": comparison.interval.lower,
-        f"log_loss_minus_{against}_upper": comparison.interval.upper,
-        f"hours_against_{against}": comparison.n,
-    }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.research.promotion import Candidate, Champion, Policy, Trading, judge
@@ -10,6 +11,7 @@ from algo_pipeline.research.statistics import SEED
 from algo_pipeline_tests.research.samples import forecast_frame, hourly_index
 
 N = 4000
+N_TRIALS = 200
 NEVER_SEEN = hourly_index(N)[0]
 
 
@@ -117,6 +119,70 @@ def test_a_new_recipe_is_compared_with_the_champions_recipe_and_not_with_its_own
     assert not decision.passed
 
 
+def test_a_new_recipe_that_is_better_but_misstates_its_chances_does_not_pass() -> None:
+    bold = judge(Candidate("b", forecasts(1.5)), champion(forecasts(0.0)))
+    assert (bold.passed, bold.deployed) == (False, False)
+    assert bold.figures["log_loss_minus_champion_upper"] < 0 < bold.figures["calibration_loss_minus_champion_lower"]
+    assert "its calibration is worse" in bold.reason
+
+
+def test_a_refresh_that_misstates_its_chances_does_not_pass() -> None:
+    decision = judge(Candidate("a", forecasts(1.5)), champion(forecasts(0.0)))
+    assert decision.figures["log_loss_minus_champion"] < 0 < decision.figures["calibration_loss_minus_champion_lower"]
+    assert not decision.passed
+    assert "its calibration worse" in decision.reason
+
+
+def test_a_refresh_as_bad_as_a_champion_that_is_worse_than_the_base_rate_does_not_pass() -> None:
+    bad = forecasts(-0.5)
+    decision = judge(Candidate("a", bad), champion(bad))
+    assert (decision.passed, decision.deployed) == (False, False)
+    assert "the recipe is worse than the base rate" in decision.reason
+
+
+def test_a_refresh_of_many_hours_needs_its_checks_too() -> None:
+    frame = forecasts(1.0)
+    assert not judge(Candidate("a", frame, checks_passed=False), champion(frame)).passed
+
+
+def _equally_skilful(seed: int, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two forecasts of one market, right to the same degree and wrong independently.
+
+    The log-odds of an outcome, the volatility that scales them and both errors linger for days, as an hourly market's.
+    """
+    rng = np.random.default_rng(seed)
+
+    def lingering(hours: float, deviation: float) -> np.ndarray:
+        keep = np.exp(-1 / hours)
+        shocks = rng.normal(0, deviation * np.sqrt(1 - keep**2), n)
+        shocks[0] = rng.normal(0, deviation)
+        return lfilter([1.0], [1.0, -keep], shocks)
+
+    truth = lingering(48, 0.3) * np.exp(lingering(200, 0.7))
+    outcome = rng.random(n) < 1 / (1 + np.exp(-truth))
+    first, second = (forecast_frame(1 / (1 + np.exp(-0.5 * truth - lingering(48, 0.15))), outcome) for _ in range(2))
+    return first, second
+
+
+def test_of_equally_skilful_recipes_the_new_one_wins_in_at_most_five_per_cent_of_trials() -> None:
+    won = 0
+    for seed in range(N_TRIALS):
+        newer, older = _equally_skilful(seed, 1500)
+        won += judge(Candidate("b", newer), champion(older)).passed
+    assert won <= 0.05 * N_TRIALS
+
+
+def test_a_more_skilful_recipe_wins_most_of_the_same_trials() -> None:
+    won = 0
+    for seed in range(20):
+        skilful, weak = _equally_skilful(seed, 4000)
+        said = np.log(weak["probability"] / (1 - weak["probability"]))
+        noise = np.random.default_rng(seed).normal(0, 0.5, len(said))
+        worse = weak.assign(probability=1 / (1 + np.exp(-said - noise)))
+        won += judge(Candidate("b", skilful), champion(worse)).passed
+    assert won >= 18
+
+
 def test_a_new_recipe_on_other_rows_is_refused() -> None:
     with pytest.raises(ConfigValueError, match="identical rows"):
         judge(Candidate("b", forecasts(1.0).iloc[10:]), champion(forecasts(0.5)))
@@ -151,6 +217,23 @@ def test_the_policy_always_deploys_and_trades_and_says_what_the_gate_would_have_
     assert always.figures["policy"] == "always"
 
 
+@pytest.mark.parametrize(("skill", "pays", "may_trade"), [(1.0, True, True), (1.0, False, False), (0.0, True, False)])
+def test_whether_the_evidence_lets_it_trade_is_told_whatever_the_policy(
+    skill: float, pays: bool, may_trade: bool
+) -> None:
+    candidate = Candidate("a", forecasts(skill), pays_after_costs=pays)
+    for policy in Policy:
+        assert judge(candidate, None, policy).may_trade is may_trade
+
+
+def test_the_chance_of_luck_after_costs_is_told_with_the_level_it_is_held_to() -> None:
+    trades = judge(Candidate("a", forecasts(1.0), after_cost_p_value=0.0125), None)
+    assert "evidence of an edge after costs (p = 0.013, at a level of 5%)" in trades.reason
+    assert trades.figures["after_cost_p_value"] == 0.0125
+    flat = judge(Candidate("a", forecasts(1.0), pays_after_costs=False, after_cost_p_value=0.4), None)
+    assert "no evidence of an edge after costs (p = 0.400, at a level of 5%)" in flat.reason
+
+
 def test_on_markets_without_an_edge_a_first_model_rarely_trades() -> None:
     traded = sum(judge(Candidate("a", forecasts(-0.05, seed=k, n=1000 + k)), None).passed for k in range(100))
     assert traded <= 5
@@ -183,7 +266,7 @@ def test_a_candidate_takes_no_place_from_a_champion_that_cannot_be_compared() ->
 def test_skill_that_does_not_pay_after_costs_is_deployed_flat() -> None:
     decision = judge(Candidate("a", forecasts(1.0), pays_after_costs=False), None)
     assert (decision.passed, decision.deployed, decision.trading) == (True, True, Trading.FLAT)
-    assert "no evidence of a gain after costs" in decision.reason
+    assert "no evidence of an edge after costs" in decision.reason
 
 
 def test_leave_to_trade_passes_on_only_by_comparison_with_the_champion() -> None:
