@@ -57,7 +57,7 @@ class Settings(BaseSettings):
         None, description="First bar to ask a source for, UTC; unset: all of a `file`, 2020-01-01 for the others."
     )
     label: LabelName = Field("direction_1h", description="The label that is trained, evaluated and traded.")
-    model: Literal["logistic", "boosting"] = Field("logistic", description="Kind of the base model.")
+    model: Literal["logistic", "boosting", "lightgbm"] = Field("logistic", description="Kind of the base model.")
     calibrator: Literal["platt", "isotonic"] = Field("platt", description="How scores become probabilities.")
     challenger: bool = Field(True, description="Also train the other kind of model on the same folds and compare.")
     n_folds: int = Field(8, ge=2, le=100, description="Walk-forward test blocks.")

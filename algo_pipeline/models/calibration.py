@@ -19,6 +19,7 @@ TRUSTED_TYPES = (
     "algo_pipeline.models.calibration.CalibratedClassifier",
     "algo_pipeline.models.calibration.IsotonicCalibrator",
     "algo_pipeline.models.calibration.PlattCalibrator",
+    "algo_pipeline.models.lightgbm_trees.LightGbmClassifier",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
 """What a saved model of ours may hold beyond skops' own trusted types; reviewed by hand, never read from a file."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from algo_pipeline.models.calibration import IsotonicCalibrator, PlattCalibrator
     from algo_pipeline.models.parameters import Parameters
 
-MODEL_KINDS = ("logistic", "boosting")
+MODEL_KINDS = ("logistic", "boosting", "lightgbm")
 CALIBRATOR_KINDS = ("platt", "isotonic")
 
 
@@ -32,9 +32,14 @@ def make_model(kind: str, overrides: Parameters | None = None) -> ModelInterface
     """
     require_model_kind(kind)
     from algo_pipeline.models.boosting import GradientBoosting
+    from algo_pipeline.models.lightgbm_trees import LightGbmTrees
     from algo_pipeline.models.sklearn_baseline import LogisticBaseline
 
-    models: dict[str, Callable[..., ModelInterface]] = {"logistic": LogisticBaseline, "boosting": GradientBoosting}
+    models: dict[str, Callable[..., ModelInterface]] = {
+        "logistic": LogisticBaseline,
+        "boosting": GradientBoosting,
+        "lightgbm": LightGbmTrees,
+    }
     return models[kind](**(overrides or {}))
 
 

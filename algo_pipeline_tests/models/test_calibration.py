@@ -24,7 +24,10 @@ from algo_pipeline.models.calibration import (
 from algo_pipeline.models.catalog import make_model
 from algo_pipeline_tests.models.samples import fitted, planted_rows
 
-KINDS = [("logistic", "platt"), ("logistic", "isotonic"), ("boosting", "platt"), ("boosting", "isotonic")]
+KINDS = [
+    *(("logistic", "platt"), ("logistic", "isotonic"), ("boosting", "platt"), ("boosting", "isotonic")),
+    *(("lightgbm", "platt"), ("lightgbm", "isotonic")),
+]
 
 
 def scores_and_outcomes(n: int, seed: int, slope: float, intercept: float) -> tuple[np.ndarray, np.ndarray]:
