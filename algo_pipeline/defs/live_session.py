@@ -119,7 +119,7 @@ def open_session(
 def _session(settings: Settings, access: PaperAccess, folder: Path, clock: Clock | None) -> LiveSession:
     symbols = settings.parsed_symbols()
     champions, damaged = _champions(settings, symbols)
-    sources = {symbol: _source(settings, champions.get(symbol)) for symbol in symbols}
+    sources = _sources(settings, symbols, champions)
     _require_real_bars(sources, access)
     account = make_account(settings, access, folder, next(iter(sources.values())), clock)
     feed = _feed(settings, champions, sources)
@@ -164,10 +164,20 @@ def _champions(
     return champions, damaged
 
 
-def _source(settings: Settings, champion: DeployedChampion | None) -> MarketDataSource:
-    """Where the symbol's live bars come from: the bundle's training source unless the settings say otherwise."""
-    name = settings.live_bars_source or (champion.source if champion else settings.data_source)
-    return make_source(name, replace(source_options(settings), policy=_BARS_POLICY))
+def _sources(
+    settings: Settings, symbols: tuple[Symbol, ...], champions: dict[Symbol, DeployedChampion]
+) -> dict[Symbol, MarketDataSource]:
+    """Where each symbol's live bars come from: its training's source unless the settings say otherwise.
+
+    Symbols of one venue share its client, and with it connection and rate limit.
+    """
+    names = {
+        symbol: settings.live_bars_source or (champions[symbol].source if symbol in champions else settings.data_source)
+        for symbol in symbols
+    }
+    options = replace(source_options(settings), policy=_BARS_POLICY)
+    made = {name: make_source(name, options) for name in set(names.values())}
+    return {symbol: made[name] for symbol, name in names.items()}
 
 
 def _require_real_bars(sources: dict[Symbol, MarketDataSource], access: PaperAccess) -> None:

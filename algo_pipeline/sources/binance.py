@@ -12,6 +12,7 @@ import difflib
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
@@ -24,9 +25,8 @@ import pandas as pd
 from algo_pipeline.common.errors import DataValidationError, SourceError, UnknownSymbolError
 from algo_pipeline.common.paper import is_loopback, require_no_user_info
 from algo_pipeline.common.schemas import BAR_COLUMNS, INDEX_NAME, empty_bars
-from algo_pipeline.common.time import BAR
-from algo_pipeline.common.types import Symbol
-from algo_pipeline.data.ingest import closed_within
+from algo_pipeline.common.time import BAR, BAR_NS
+from algo_pipeline.common.types import BoolArray, FloatArray, IntArray, Symbol
 from algo_pipeline.interfaces.market_data import MarketDataSource
 from algo_pipeline.sources.retry import RetryPolicy, call_with_retries, failure_of, unreachable
 
@@ -37,8 +37,43 @@ _PAGE_BARS = 1000
 _TIMEOUT_MS = 10_000
 _MS_BETWEEN_WEIGHTS = 100  # twice ccxt's own: its 50 ms uses the whole 6,000 weight a minute that Binance grants
 _KLINE_FIELDS = 6
+_NS_PER_MS = 1_000_000
 _N_SUGGESTIONS = 3
 _SHOWN_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class _Klines:
+    """Rows as they came: open times in ns since the epoch, shape (n,), and their five values, shape (n, 5)."""
+
+    opened_ns: IntArray
+    values: FloatArray
+
+    @property
+    def n(self) -> int:
+        return len(self.opened_ns)
+
+    @property
+    def newest(self) -> pd.Timestamp:
+        return pd.Timestamp(int(self.opened_ns.max()), tz="UTC")
+
+    def followed_by(self, later: _Klines) -> _Klines:
+        return _Klines(np.concatenate([self.opened_ns, later.opened_ns]), np.concatenate([self.values, later.values]))
+
+    def before(self, at: pd.Timestamp) -> _Klines:
+        return self._where(self.opened_ns < at.value)
+
+    def within(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        """The bars with ``start <= open`` and ``close <= end``; the order of rows stays."""
+        wanted = self._where((self.opened_ns >= start.value) & (self.opened_ns + BAR_NS <= end.value))
+        index = pd.DatetimeIndex(wanted.opened_ns, tz="UTC", name=INDEX_NAME)
+        return pd.DataFrame(wanted.values, index=index, columns=list(BAR_COLUMNS), copy=False)
+
+    def _where(self, rows: BoolArray) -> _Klines:
+        return _Klines(self.opened_ns[rows], self.values[rows])
+
+
+_NO_KLINES = _Klines(np.empty(0, np.int64), np.empty((0, len(BAR_COLUMNS))))
 
 
 @cache
@@ -102,18 +137,20 @@ class BinanceSource(MarketDataSource):
         return f"{symbol.base}{_venue_quote(symbol)}"
 
     def fetch_bars(self, symbol: Symbol, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        """Fetch page by page; closed by Binance's own clock. See :class:`MarketDataSource`."""
+        """Fetch page by page. A bar is closed once a later one has begun; else by Binance's own clock.
+
+        See :class:`MarketDataSource`.
+        """
+        if start + BAR > end:
+            return empty_bars()
+        klines = self._klines(symbol, start, end)
+        if klines.n == 0 or klines.newest > end - BAR:
+            return klines.within(start, end)
+        newest = klines.newest
         closed_until = min(end, self._server_time())
-        pages: list[pd.DataFrame] = []
-        at = start
-        while at + BAR <= closed_until:
-            page = self._page(symbol, at, closed_until)
-            if page.empty:
-                break
-            pages.append(page)
-            at = _next_start(page, at)
-        bars = pd.concat(pages) if len(pages) > 1 else pages[0] if pages else empty_bars()
-        return closed_within(bars, start, closed_until)
+        if newest + BAR <= closed_until:  # its row may have been read before it was closed
+            klines = klines.before(newest).followed_by(self._klines(symbol, newest, closed_until - BAR))
+        return klines.within(start, closed_until)
 
     @cached_property
     def _exchange(self) -> Any:
@@ -139,12 +176,22 @@ class BinanceSource(MarketDataSource):
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise _malformed("the time", answer) from error
 
-    def _page(self, symbol: Symbol, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+    def _klines(self, symbol: Symbol, first: pd.Timestamp, last: pd.Timestamp) -> _Klines:
+        """All rows that open from ``first`` to ``last``, the open one included."""
+        found, at = _NO_KLINES, first
+        while at <= last:
+            page = self._page(symbol, at, last)
+            if page.n == 0:
+                break
+            found, at = found.followed_by(page), _next_start(page, at)
+        return found
+
+    def _page(self, symbol: Symbol, first: pd.Timestamp, last: pd.Timestamp) -> _Klines:
         parameters = {
             "symbol": self.venue_symbol(symbol),
             "interval": "1h",
-            "startTime": _epoch_ms(start),
-            "endTime": _epoch_ms(end - BAR),
+            "startTime": _epoch_ms(first),
+            "endTime": _epoch_ms(last),
             "limit": _PAGE_BARS,
         }
         try:
@@ -192,34 +239,31 @@ def _venue_quote(symbol: Symbol) -> str:
 
 
 def _epoch_ms(at: pd.Timestamp) -> int:
-    return int(at.value // 1_000_000)
+    return int(at.value // _NS_PER_MS)
 
 
-def _next_start(page: pd.DataFrame, at: pd.Timestamp) -> pd.Timestamp:
-    following: pd.Timestamp = page.index.max() + BAR
+def _next_start(page: _Klines, at: pd.Timestamp) -> pd.Timestamp:
+    following: pd.Timestamp = page.newest + BAR
     if following <= at:
         raise DataValidationError(
-            f"{_VENUE} answered a request for bars from {at} with older ones, up to {page.index.max()}.",
+            f"{_VENUE} answered a request for bars from {at} with older ones, up to {page.newest}.",
             "Check ALGO_TRADER_BINANCE_URL, or run again later; nothing of this answer was stored.",
         )
     return following
 
 
-def _parse_klines(rows: Any) -> pd.DataFrame:
+def _parse_klines(rows: Any) -> _Klines:
     if not isinstance(rows, list):
         raise _malformed("klines", rows)
-    if not rows:
-        return empty_bars()
     for row in rows:
         if not _is_kline(row):
             raise _malformed("klines", row)
     try:
-        opened = pd.to_datetime(np.array([row[0] for row in rows], np.int64), unit="ms", utc=True)
+        opened_ns = np.array([row[0] * _NS_PER_MS for row in rows], np.int64)
         values = np.array([[float(value) for value in row[1:_KLINE_FIELDS]] for row in rows], np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise _malformed("klines", error) from error
-    index = pd.DatetimeIndex(opened, name=INDEX_NAME).as_unit("ns")
-    return pd.DataFrame(values, index=index, columns=list(BAR_COLUMNS), copy=False)
+    return _Klines(opened_ns, values.reshape(-1, len(BAR_COLUMNS)))
 
 
 def _is_kline(row: Any) -> bool:

@@ -175,7 +175,7 @@ def test_an_unknown_symbol_is_named_with_its_neighbours(command: Command, venue:
 
 @pytest.mark.parametrize("status", [451, 403, 418])
 def test_a_venue_that_blocks_is_not_asked_again(command: Command, venue: WireServer, status: int) -> None:
-    venue.fail(Fault("/api/v3/time", status, json.dumps({"code": 0, "msg": "restricted location"})), times=9)
+    venue.fail(Fault("/api/v3/klines", status, json.dumps({"code": 0, "msg": "restricted location"})), times=9)
     assert_says(command("research", "--symbol", "BTC/USD", **_binance(venue.url)), 1, "Binance")
     assert len(venue.requests) == 1
 

@@ -21,7 +21,7 @@ from algo_pipeline_tests.sources.conftest import BTC, NOW, START, Waits
 from algo_pipeline_tests.wire.server import Fault, WireServer
 
 HOUR = pd.Timedelta(hours=1)
-KLINES = "/api/v3/klines"
+KLINES, TIME = "/api/v3/klines", "/api/v3/time"
 
 
 def source_at(venue: WireServer, waits: Waits | None = None, **options: object) -> BinanceSource:
@@ -30,6 +30,11 @@ def source_at(venue: WireServer, waits: Waits | None = None, **options: object) 
 
 def fetch_day(source: BinanceSource, symbol: Symbol = BTC) -> pd.DataFrame:
     return source.fetch_bars(symbol, START, START + 24 * HOUR)
+
+
+def fetch_newest(source: BinanceSource) -> pd.DataFrame:
+    """A span up to the present, of which only the venue's clock can tell what is closed."""
+    return source.fetch_bars(BTC, NOW.floor("h") - 24 * HOUR, NOW + HOUR)
 
 
 def test_dollars_are_tethers_at_binance_and_other_quotes_stay() -> None:
@@ -44,7 +49,8 @@ def test_a_fetch_loads_no_exchange_but_binance_and_leaves_ccxt_whole_for_others(
         "import sys\n"
         "from algo_pipeline.sources.binance import BinanceSource\n"
         "from algo_pipeline_tests.sources.conftest import BTC, START\n"
-        f"BinanceSource(base_url={venue.url!r}).fetch_bars(BTC, START, START)\n"
+        "import pandas as pd\n"
+        f"BinanceSource(base_url={venue.url!r}).fetch_bars(BTC, START, START + pd.Timedelta(hours=1))\n"
         "print('ccxt' in sys.modules, 'ccxt.kraken' in sys.modules)\n"
         "import ccxt\n"
         "print(ccxt.binance is sys.modules['ccxt.binance'].binance, hasattr(ccxt, 'kraken'))\n"
@@ -60,11 +66,42 @@ def test_building_a_source_contacts_nobody(venue: WireServer) -> None:
 
 
 def test_all_pages_are_fetched_exactly_and_the_open_bar_is_left_out(venue: WireServer) -> None:
-    bars = source_at(venue).fetch_bars(BTC, START, NOW + 100 * HOUR)
+    bars = source_at(venue).fetch_bars(BTC, START, NOW.floor("h"))
     pd.testing.assert_frame_equal(bars, venue.bars["BTCUSDT"].iloc[:-1], check_freq=False)
     asked = [request.query for request in venue.requests if request.path == KLINES]
     assert [query["limit"] for query in asked] == ["1000", "1000", "1000"]
     assert {query["symbol"] for query in asked} == {"BTCUSDT"}
+
+
+def test_a_bar_after_which_another_has_begun_is_closed_and_nobody_is_asked_for_the_time(venue: WireServer) -> None:
+    newest_closed = NOW.floor("h") - HOUR
+    bars = source_at(venue).fetch_bars(BTC, newest_closed, newest_closed + HOUR)
+    assert list(bars.index) == [newest_closed]
+    assert venue.paths() == [KLINES]
+
+
+def test_the_newest_bar_of_all_is_left_out_while_it_is_open_by_the_clock_of_the_venue(venue: WireServer) -> None:
+    bars = source_at(venue).fetch_bars(BTC, START, NOW + 100 * HOUR)
+    pd.testing.assert_frame_equal(bars, venue.bars["BTCUSDT"].iloc[:-1], check_freq=False)
+    assert venue.paths().count(TIME) == 1
+
+
+def test_the_newest_bar_of_all_is_read_again_once_the_clock_of_the_venue_says_that_it_is_closed(
+    venue: WireServer,
+) -> None:
+    last = venue.bars["BTCUSDT"].index[-1]
+    venue.now = last + HOUR
+    half_done = [int(last.value // 10**6), "1", "2", "0.5", "1.5", "10", 0, "0", 1, "0", "0", "0"]
+    venue.fail(Fault(KLINES, 200, json.dumps([half_done])))
+    bars = source_at(venue).fetch_bars(BTC, last, last + HOUR)
+    pd.testing.assert_frame_equal(bars, venue.bars["BTCUSDT"].iloc[-1:], check_freq=False)
+    assert venue.paths()[-2:] == [TIME, KLINES]
+
+
+def test_an_hour_that_nobody_traded_in_does_not_keep_the_bar_before_it_open(venue: WireServer) -> None:
+    last = venue.bars["BTCUSDT"].index[-1]
+    venue.now = last + 5 * HOUR
+    assert list(source_at(venue).fetch_bars(BTC, last - HOUR, last + 3 * HOUR).index) == [last - HOUR, last]
 
 
 def test_a_venue_with_smaller_pages_loses_no_bar(venue: WireServer) -> None:
@@ -73,8 +110,8 @@ def test_a_venue_with_smaller_pages_loses_no_bar(venue: WireServer) -> None:
 
 
 def test_only_the_spot_host_given_is_asked(venue: WireServer) -> None:
-    fetch_day(source_at(venue))
-    assert set(venue.paths()) == {"/api/v3/time", KLINES}
+    fetch_newest(source_at(venue))
+    assert set(venue.paths()) == {TIME, KLINES}
     assert not any("APIKEY" in name.upper() for request in venue.requests for name in request.headers)
 
 
@@ -113,9 +150,9 @@ def test_a_venue_that_blocks_us_is_asked_once_only(venue: WireServer, status: in
 
 def test_a_geo_block_says_so(venue: WireServer) -> None:
     body = json.dumps({"code": 0, "msg": "Service unavailable from a restricted location"})
-    venue.fail(Fault("/api/v3/time", 451, body))
+    venue.fail(Fault(TIME, 451, body))
     with pytest.raises(SourceBlockedError, match="region"):
-        fetch_day(source_at(venue))
+        fetch_newest(source_at(venue))
 
 
 def test_a_rate_limit_waits_as_long_as_the_venue_says(venue: WireServer) -> None:
@@ -214,9 +251,9 @@ def test_an_answer_that_is_not_klines_is_an_error_and_never_empty(venue: WireSer
 
 @pytest.mark.parametrize("body", ["<html></html>", "{}", "[]", '{"serverTime": null}', ""])
 def test_an_answer_that_is_not_a_time_is_an_error(venue: WireServer, body: str) -> None:
-    venue.fail(Fault("/api/v3/time", 200, body), times=9)
+    venue.fail(Fault(TIME, 200, body), times=9)
     with pytest.raises(DataValidationError, match="not the time"):
-        fetch_day(source_at(venue))
+        fetch_newest(source_at(venue))
 
 
 def test_a_venue_that_repeats_old_bars_does_not_loop(venue: WireServer) -> None:
