@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from importlib.metadata import version as package_version
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
@@ -22,6 +24,22 @@ if TYPE_CHECKING:
     from algo_pipeline.research.train import Recipe
 
 _PACKAGES = ("algo-pipeline", "numpy", "pandas", "scikit-learn", "ta-lib", "numba")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOrigin:
+    """What a bundle says of how its model was made, by the names of its fields; times in ISO 8601."""
+
+    symbol: str
+    label: str
+    source: str
+    venue_symbol: str
+    recipe: str
+    recipe_hash: str
+    recipe_document: Mapping[str, Any]
+    feature_names: tuple[str, ...]
+    history_start: str
+    training_end: str
 
 
 class BundleScorer(Protocol):
@@ -44,12 +62,8 @@ def make_bundle(
     trading: Trading,
     version: RegisteredVersion,
 ) -> ChampionBundle:
-    """Gather what a decision needs: a linear model as coefficients, any other as its skops file."""
-    from algo_pipeline.models.linear_scorer import is_linear
-
-    names = tuple(dataset.features.columns)
-    linear = is_linear(estimator)
-    return ChampionBundle(
+    """Gather what a decision needs of a model that was trained just now."""
+    origin = ModelOrigin(
         symbol=str(symbol),
         label=recipe.label,
         source=source,
@@ -57,13 +71,30 @@ def make_bundle(
         recipe=recipe.describe(),
         recipe_hash=recipe.hash,
         recipe_document=recipe.to_document(),
-        feature_names=names,
+        feature_names=tuple(dataset.features.columns),
+        history_start=history_start.isoformat(),
+        training_end=dataset.training_end.isoformat(),
+    )
+    return bundle_of(origin, estimator, config, trading, version)
+
+
+def bundle_of(
+    origin: ModelOrigin,
+    estimator: CalibratedClassifier,
+    config: BacktestConfig,
+    trading: Trading,
+    version: RegisteredVersion,
+) -> ChampionBundle:
+    """Gather what a decision needs: a linear model as coefficients, any other as its skops file."""
+    from algo_pipeline.models.linear_scorer import is_linear
+
+    linear = is_linear(estimator)
+    return ChampionBundle(
+        **{field.name: getattr(origin, field.name) for field in fields(origin)},
         scorer=LinearScorer.from_estimator(estimator).to_document() if linear else None,
         estimator_skops=None if linear else dump_estimators(estimator),
         enter_threshold=config.enter_threshold,
         exit_threshold=config.exit_threshold,
-        history_start=history_start.isoformat(),
-        training_end=dataset.training_end.isoformat(),
         trading=trading,
         model_name=version.model_name,
         model_version=version.version,
