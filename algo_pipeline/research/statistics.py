@@ -1,4 +1,8 @@
-"""How much of a result is luck: the stationary bootstrap and paired comparisons of forecasts."""
+"""How much of a result is luck: the stationary bootstrap, paired comparisons of forecasts, and the price of a search.
+
+The public home of such statistics: what a Sharpe ratio proves and what choosing among backtests is worth are defined in
+modules of their own.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,38 @@ import pandas as pd
 
 from algo_pipeline.common.errors import ConfigValueError, InsufficientHistoryError
 from algo_pipeline.common.types import FloatArray
+from algo_pipeline.research.backtest_overfitting import BacktestOverfitting, probability_of_backtest_overfitting
+from algo_pipeline.research.sharpe_statistics import (
+    SharpeEstimate,
+    deflated_sharpe_ratio,
+    effective_number_of_trials,
+    expected_maximum_sharpe,
+    minimum_track_record_length,
+    probabilistic_sharpe_ratio,
+)
+
+__all__ = [
+    "LEVEL",
+    "N_RESAMPLES",
+    "SEED",
+    "BacktestOverfitting",
+    "Interval",
+    "PairedComparison",
+    "SharpeEstimate",
+    "bootstrap_means",
+    "compare_log_loss",
+    "compare_with_base_rate",
+    "deflated_sharpe_ratio",
+    "effective_number_of_trials",
+    "expected_maximum_sharpe",
+    "log_losses",
+    "mean_block_bars",
+    "mean_interval",
+    "minimum_track_record_length",
+    "percentile_interval",
+    "probabilistic_sharpe_ratio",
+    "probability_of_backtest_overfitting",
+]
 
 LEVEL = 0.95
 N_RESAMPLES = 1000

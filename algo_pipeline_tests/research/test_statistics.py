@@ -174,3 +174,12 @@ def test_an_interval_of_a_constant_is_that_constant() -> None:
     assert interval.lower == pytest.approx(0.1)
     assert interval.upper == pytest.approx(0.1)
     assert interval.level == 0.95
+
+
+def test_it_is_the_public_home_of_the_statistics_of_overfitting() -> None:
+    from algo_pipeline.research import statistics
+
+    names = ("probabilistic_sharpe_ratio", "deflated_sharpe_ratio", "expected_maximum_sharpe")
+    names += ("minimum_track_record_length", "probability_of_backtest_overfitting")
+    assert set(names) <= set(statistics.__all__)
+    assert all(hasattr(statistics, name) for name in statistics.__all__)
