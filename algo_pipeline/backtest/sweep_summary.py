@@ -100,6 +100,8 @@ class SweepSummary:
         The best combinations under the judged conditions, best first.
     trial_sharpes : ndarray of shape (n_trials,)
         Annualized Sharpe ratios of the judged trials.
+    trial_positions : ndarray of shape (n_trials,)
+        Their rows in the table.
     """
 
     judged: Judgement
@@ -107,6 +109,7 @@ class SweepSummary:
     metric: str
     top: tuple[Ranked, ...]
     trial_sharpes: FloatArray
+    trial_positions: IntArray
 
 
 def summarize_sweep(sweep: Sweep, metric: str = "sharpe", top: int = TOP) -> SweepSummary:
@@ -127,12 +130,14 @@ def summarize_sweep(sweep: Sweep, metric: str = "sharpe", top: int = TOP) -> Swe
     judgements = tuple(_judge(sweep, *group, hold, with_correlation=group[0] == own) for group in groups)
     place = next(place for place, (conditions, _) in enumerate(groups) if conditions == own)
     rows = sweep.rows.iloc[groups[place][1]]
+    trials = _trials(rows)
     return SweepSummary(
         judged=judgements[place],
         by_conditions=judgements,
         metric=metric,
         top=_best_first(rows, metric, top),
-        trial_sharpes=_trials(rows)["sharpe"].to_numpy(dtype=np.float64),
+        trial_sharpes=trials["sharpe"].to_numpy(dtype=np.float64),
+        trial_positions=trials.index.to_numpy(dtype=np.int64),
     )
 
 
