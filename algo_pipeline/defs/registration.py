@@ -38,7 +38,9 @@ def register(
     symbol, source = partition_symbol(context.partition_key), pipeline.settings().data_source
     weights = feature_importance(dataset, recipe, estimator)
     venue_symbol = pipeline.market_data().venue_symbol(symbol)
-    training = Training(symbol, source, venue_symbol, dataset, recipe, estimator, oos, evaluation, weights)
+    training = Training(
+        symbol, source, venue_symbol, dataset, recipe, estimator, oos, evaluation, weights, history_start=bars.index[0]
+    )
     plots = _plots(training)
     record = training_record(training, plots, {"dagster_run_id": context.run.run_id}, TRUSTED_TYPES)
     version = pipeline.registry().log_training(record)

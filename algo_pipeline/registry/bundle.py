@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from algo_pipeline.common.errors import CorruptFileError
-from algo_pipeline.common.storage import json_hash, read_checked_json, write_checked_json
+from algo_pipeline.common.errors import CorruptFileError, StorageError
+from algo_pipeline.common.storage import json_hash, read_checked_json, read_json, write_checked_json
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.research.promotion import Trading
 
 FORMAT_VERSION = 1
 _FILE_NAME = "bundle.json"
+_OPTIONAL = ("strategy", "base_rate")
+"""Fields that a bundle of fixed thresholds lacks, so that it reads and hashes the same in every version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class ChampionBundle:
     estimator_skops : bytes or None
         The estimator's skops file; None for a linear model.
     enter_threshold, exit_threshold : float
-        Where a probability becomes LONG or FLAT.
+        Where a probability becomes LONG or FLAT, for fixed thresholds.
     history_start, training_end : str
         ISO times: the open of the first bar, and the close of the last bar that any fit or label read.
     trading : Trading
@@ -43,6 +45,10 @@ class ChampionBundle:
         Where the model is registered.
     versions : mapping of str to str
         Versions of the packages that made it.
+    strategy : mapping or None
+        Another strategy than fixed thresholds, by name and parameters; left out of the document where there is none.
+    base_rate : float or None
+        Share of ones in the rows that the base model learnt from, for a strategy that asks for it; left out likewise.
     """
 
     symbol: str
@@ -64,12 +70,17 @@ class ChampionBundle:
     model_version: str
     run_id: str
     versions: Mapping[str, str]
+    strategy: Mapping[str, Any] | None = None
+    base_rate: float | None = None
 
     def to_document(self) -> dict[str, Any]:
         """A JSON document; floats survive exactly."""
         document = asdict(self)
         document["trading"] = self.trading.value
         document["estimator_skops"] = base64.b64encode(self.estimator_skops).decode() if self.estimator_skops else None
+        for name in _OPTIONAL:
+            if document[name] is None:
+                del document[name]
         return {"format_version": FORMAT_VERSION, **document}
 
     @classmethod
@@ -83,7 +94,8 @@ class ChampionBundle:
         """
         fields = dict(document) if isinstance(document, Mapping) else {}
         version = fields.pop("format_version", None)
-        if version != FORMAT_VERSION or set(fields) != set(cls.__dataclass_fields__):
+        expected = set(cls.__dataclass_fields__)
+        if version != FORMAT_VERSION or not expected - set(_OPTIONAL) <= set(fields) <= expected:
             raise _corrupt(f"has format version {version} or other fields; this program reads {FORMAT_VERSION}")
         try:
             encoded = fields["estimator_skops"]
@@ -115,6 +127,14 @@ class BundleStore:
         path = self.path(Symbol.parse(bundle.symbol))
         write_checked_json(path, bundle.to_document())
         return path
+
+    def fingerprint(self, symbol: Symbol) -> str | None:
+        """The checksum in the deployed file, whatever wrote it; None if none that can be read is deployed."""
+        try:
+            read_checked_json(self.path(symbol))
+            return str(read_json(self.path(symbol))["sha256"])
+        except StorageError:
+            return None
 
     def load(self, symbol: Symbol) -> ChampionBundle | None:
         """The deployed bundle, verified against its checksum; None if nothing is deployed.

@@ -8,18 +8,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.registry.chained_lines import ChainedLines
 
 
 @dataclass(frozen=True, slots=True)
 class PromotionEntry:
-    """One decision of the gate or of a person.
+    """One decision of the gate or of a person, or something found.
 
-    ``from_version`` and ``to_version`` are registry versions of the champion before and after (None: none);
-    ``trading`` is what was deployed (``on``, ``flat``) or ``unchanged``.
+    Attributes
+    ----------
+    at : str
+        Time in ISO 8601.
+    who : str
+        ``gate``, a person's user name, ``recovery`` (another bundle is in place than was recorded) or ``mlflow`` (an
+        alias was moved there).
+    symbol, label : str
+        Whose champion, and what it learnt.
+    candidate_version : str
+        The version that was decided on.
+    from_version, to_version : str or None
+        Registry versions of the champion before and after; None: none.
+    trading : str
+        What was deployed (``on``, ``flat``) or ``unchanged``.
+    policy : str
+        ``gated``, ``always``, or ``by_hand`` for a person's decision.
+    passed : bool
+        Whether the gate's rules are met.
+    reason : str
+        Why, for people.
+    figures : mapping
+        The numbers behind it.
+    run_id : str or None
+        MLflow's run that made the candidate: version numbers start again in a new store.
+    may_trade : bool
+        Whether the gate's evidence is enough to trade, deployed or not.
+    rules_sha256 : str or None
+        Of the trading rules that this evidence was measured with.
+    bundle_sha256 : str or None
+        Checksum of the bundle in place after this decision.
     """
 
     at: str
@@ -34,6 +61,10 @@ class PromotionEntry:
     passed: bool
     reason: str
     figures: Mapping[str, Any]
+    run_id: str | None = None
+    may_trade: bool = False
+    rules_sha256: str | None = None
+    bundle_sha256: str | None = None
 
 
 class PromotionLedger:
@@ -63,14 +94,3 @@ class PromotionLedger:
     def lines(self) -> list[dict[str, Any]]:
         """Every complete line, oldest first, verified as a chain; raises CorruptFileError naming a bad line."""
         return self._chain.lines()
-
-    def champion_at(self, symbol: str, label: str, at: pd.Timestamp) -> dict[str, Any] | None:
-        """The line that made the champion of ``symbol`` and ``label`` at a past time, or None."""
-        moves = [
-            line
-            for line in self.lines()
-            if (line["symbol"], line["label"]) == (symbol, label)
-            and line["to_version"] != line["from_version"]
-            and pd.Timestamp(line["at"]) <= at
-        ]
-        return moves[-1] if moves else None

@@ -40,6 +40,8 @@ class Training:
         Their scores.
     weights : pd.Series
         Importance of each feature in the production model.
+    history_start : pd.Timestamp
+        Open of the first bar that its features were computed from.
     """
 
     symbol: Symbol
@@ -51,6 +53,7 @@ class Training:
     oos: pd.DataFrame
     evaluation: Evaluation
     weights: pd.Series[float]
+    history_start: pd.Timestamp
 
 
 def training_record(
@@ -137,6 +140,7 @@ def _parameters(training: Training) -> dict[str, str]:
         "horizon_bars": str(recipe.label_spec.horizon_bars),
         "source": training.source,
         "venue_symbol": training.venue_symbol,
+        "recipe": recipe.describe(),
         "model": recipe.model_kind,
         **{f"model.{name}": str(value) for name, value in document["model"]["parameters"].items()},
         "calibrator": recipe.calibrator,
@@ -144,6 +148,7 @@ def _parameters(training: Training) -> dict[str, str]:
         "recipe_hash": recipe.hash,
         "n_features": str(len(dataset.features.columns)),
         "n_rows": str(len(dataset)),
+        "history_start": training.history_start.isoformat(),
         "first_bar": dataset.first_bar.isoformat(),
         "last_bar": dataset.last_bar.isoformat(),
         "training_end": dataset.training_end.isoformat(),

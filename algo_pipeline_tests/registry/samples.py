@@ -76,7 +76,6 @@ def sample_record(estimator: CalibratedClassifier, kind: str = "logistic") -> Tr
     """What one training hands to the experiment store."""
     oos = calibrated_forecasts(400)
     weights = pd.Series(np.linspace(-1, 1, len(FEATURE_NAMES)), index=list(FEATURE_NAMES), name="weight")
-    training = Training(
-        BTC, "file", "BTC/USD", planted_dataset(300), recipe_of(kind), estimator, oos, evaluate(oos, 50), weights
-    )
+    facts = (planted_dataset(300), recipe_of(kind), estimator, oos, evaluate(oos, 50), weights, HISTORY_START)
+    training = Training(BTC, "file", "BTC/USD", *facts)
     return training_record(training, {"roc.png": b"picture"}, {"dagster_run_id": "abc"}, TRUSTED_TYPES)

@@ -4,7 +4,6 @@ import json
 import threading
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from algo_pipeline.common.errors import CorruptFileError, StorageError
@@ -18,9 +17,8 @@ def ledger(tmp_path: Path) -> PromotionLedger:
     return PromotionLedger(tmp_path)
 
 
-def test_an_absent_ledger_has_no_lines_and_no_champion(ledger: PromotionLedger) -> None:
+def test_an_absent_ledger_has_no_lines(ledger: PromotionLedger) -> None:
     assert ledger.lines() == []
-    assert ledger.champion_at("BTC/USD", "direction_1h", pd.Timestamp("2030-01-01", tz="UTC")) is None
     assert not ledger.path.exists()
 
 
@@ -111,23 +109,6 @@ def test_a_removed_moved_or_repeated_line_is_named(ledger: PromotionLedger, kept
     ledger.path.write_bytes(b"".join(lines[position] for position in kept))
     with pytest.raises(CorruptFileError, match=f"Line {bad} "):
         ledger.lines()
-
-
-def test_the_champion_of_a_past_time_is_the_one_then_deployed(ledger: PromotionLedger) -> None:
-    ledger.append(entry("1", None, "2024-01-01T00:00:00+00:00"))
-    ledger.append(entry("1", "1", "2024-01-08T00:00:00+00:00", candidate_version="2", passed=False))
-    ledger.append(entry("7", None, "2024-01-09T00:00:00+00:00", symbol="ETH/USD"))
-    ledger.append(entry("8", None, "2024-01-10T00:00:00+00:00", label="direction_4h"))
-    ledger.append(entry("3", "1", "2024-01-15T00:00:00+00:00"))
-
-    def champion(at: str) -> str | None:
-        line = ledger.champion_at("BTC/USD", "direction_1h", pd.Timestamp(at, tz="UTC"))
-        return None if line is None else str(line["to_version"])
-
-    assert champion("2023-12-31T23:59") is None
-    assert champion("2024-01-01T00:00") == "1"
-    assert champion("2024-01-14T23:59") == "1"
-    assert champion("2024-01-15T00:00") == champion("2030-01-01") == "3"
 
 
 def test_appends_at_the_same_time_make_one_chain(ledger: PromotionLedger, tmp_path: Path) -> None:
