@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.backtest.accounting import verify_accounting
+from algo_pipeline.backtest.conditions import MarketAssessments, assess_market
 from algo_pipeline.backtest.inputs import Market, account_market, one_symbol_market
 from algo_pipeline.backtest.kernel import KernelRules, Simulation, simulate
 from algo_pipeline.backtest.metrics import TradingFigures, compute_metrics
@@ -25,6 +26,8 @@ from algo_pipeline.backtest.result import AccountResult, BacktestResult
 from algo_pipeline.backtest.trades import RoundTrips, fill_totals, fills_frame, round_trips, trades_frame
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray
+from algo_pipeline.interfaces.strategy import StrategyInterface
+from algo_pipeline.strategy.catalog import threshold_strategy
 
 __all__ = [
     "AccountResult",
@@ -41,6 +44,9 @@ def run_backtest(
     probability: pd.Series[float],
     config: BacktestConfig | None = None,
     execution: ExecutionOptions | None = None,
+    *,
+    strategy: StrategyInterface | None = None,
+    conditions: pd.DataFrame | None = None,
 ) -> BacktestResult:
     """Trade one symbol's probabilities under ``config``.
 
@@ -57,6 +63,11 @@ def run_backtest(
         The account's rules; default costs and limits if omitted.
     execution : ExecutionOptions, optional
         Limits, latency, volume caps, slippage by volatility and protective exits; all off if omitted.
+    strategy : StrategyInterface, optional
+        Turns probabilities into signals and sizes; the fixed thresholds of ``config`` if omitted.
+    conditions : pd.DataFrame, optional
+        What the strategy knows beside the probability, by open time, as ``conditions.market_conditions`` makes it; if
+        omitted, made from ``bars`` alone, so that it knows no volatility in the first day.
 
     Raises
     ------
@@ -69,8 +80,9 @@ def run_backtest(
     """
     config = config or BacktestConfig()
     market = one_symbol_market(bars, probability)
-    execution = execution or PLAIN
-    simulation, trips, metrics = _run(market, [bars], config, execution)
+    execution, strategy = execution or PLAIN, strategy or threshold_strategy(config)
+    assessed = assess_market(market, [bars], [conditions], strategy, config)
+    simulation, trips, metrics = _run(market, assessed, [bars], config, execution)
     return BacktestResult(
         config=config,
         curve=_frame(simulation.curve, market.times, ("equity", "cash", "quantity", "drawdown")),
@@ -79,6 +91,7 @@ def run_backtest(
         metrics=metrics,
         kill_switch_at=_kill_switch_at(simulation, market),
         execution=execution,
+        strategy=strategy,
     )
 
 
@@ -87,6 +100,9 @@ def run_account_backtest(
     probability_by_symbol: Mapping[Hashable, pd.Series[float]],
     config: BacktestConfig | None = None,
     execution: ExecutionOptions | None = None,
+    *,
+    strategy: StrategyInterface | None = None,
+    conditions_by_symbol: Mapping[Hashable, pd.DataFrame] | None = None,
 ) -> AccountResult:
     """Trade several symbols in one account: one cash, one equity, one peak and one kill switch.
 
@@ -103,6 +119,10 @@ def run_account_backtest(
         The account's rules; default costs and limits if omitted.
     execution : ExecutionOptions, optional
         Limits, latency, volume caps, slippage by volatility and protective exits; all off if omitted.
+    strategy : StrategyInterface, optional
+        As in :func:`run_backtest`, the same for every symbol.
+    conditions_by_symbol : mapping, optional
+        As ``conditions`` of :func:`run_backtest`; a symbol that is not named has its own made from its bars.
 
     Raises
     ------
@@ -113,8 +133,11 @@ def run_account_backtest(
     """
     config = config or BacktestConfig()
     market = account_market(bars_by_symbol, probability_by_symbol)
-    execution = execution or PLAIN
-    simulation, trips, metrics = _run(market, list(bars_by_symbol.values()), config, execution)
+    execution, strategy = execution or PLAIN, strategy or threshold_strategy(config)
+    frames = list(bars_by_symbol.values())
+    conditions = [(conditions_by_symbol or {}).get(symbol) for symbol in bars_by_symbol]
+    assessed = assess_market(market, frames, conditions, strategy, config)
+    simulation, trips, metrics = _run(market, assessed, frames, config, execution)
     names = np.array([str(symbol) for symbol in bars_by_symbol], dtype=object)
     fills = fills_frame(simulation.fill_places, simulation.fill_values, market.times)
     return AccountResult(
@@ -126,17 +149,22 @@ def run_account_backtest(
         metrics=metrics,
         kill_switch_at=_kill_switch_at(simulation, market),
         execution=execution,
+        strategy=strategy,
     )
 
 
 def _run(
-    market: Market, frames: Sequence[pd.DataFrame], config: BacktestConfig, execution: ExecutionOptions
+    market: Market,
+    assessed: MarketAssessments,
+    frames: Sequence[pd.DataFrame],
+    config: BacktestConfig,
+    execution: ExecutionOptions,
 ) -> tuple[Simulation, RoundTrips, dict[str, float]]:
-    rules = KernelRules.from_config(config)
+    rules = KernelRules.from_config(config, assessed.band)
     if execution.is_plain:
-        simulation = simulate(market.opens, market.closes, market.probabilities, rules)
+        simulation = simulate(market.opens, market.closes, assessed.scores, rules, assessed.size_limits)
     else:
-        bars = venue_bars(market, frames, config, execution)
+        bars = venue_bars(market, assessed, frames, config, execution)
         simulation = simulate_realistic(bars, rules, OrderRules.from_options(execution))
     verify_accounting(simulation, market.closes, rules)
     trips = round_trips(simulation.fill_places, simulation.fill_values, simulation.curve[2:-1], rules.fee_rate_in_coin)

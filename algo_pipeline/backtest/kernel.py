@@ -13,7 +13,14 @@ import numpy as np
 
 from algo_pipeline.backtest.costs import buy_price, fee_on, sell_price
 from algo_pipeline.backtest.execution import cash_cost, fillable_quantity
-from algo_pipeline.backtest.kernel_rules import NEVER, KernelRules, action_at_close, cash_to_set_aside, entry_order
+from algo_pipeline.backtest.kernel_rules import (
+    NEVER,
+    KernelRules,
+    action_at_close,
+    cash_to_set_aside,
+    entry_order,
+    size_limit_at,
+)
 from algo_pipeline.backtest.symbol_kernel import priced_fills, run_symbol
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.types import FloatArray, IntArray
@@ -42,34 +49,44 @@ class Simulation(NamedTuple):
     bars_held: int
 
 
-def simulate(opens: FloatArray, closes: FloatArray, probabilities: FloatArray, rules: KernelRules) -> Simulation:
+def simulate(
+    opens: FloatArray,
+    closes: FloatArray,
+    scores: FloatArray,
+    rules: KernelRules,
+    size_limits: FloatArray | None = None,
+) -> Simulation:
     """Run one account over all bars.
 
     Parameters
     ----------
-    opens, closes, probabilities : ndarray of shape (n_symbols, n_bars)
+    opens, closes, scores : ndarray of shape (n_symbols, n_bars)
         On a common grid, symbols in configured order. NaN prices where a symbol has no bar (open and close alike);
-        a NaN probability is HOLD. Prices are validated by the caller.
+        scores are the strategy's, probabilities for fixed thresholds, and NaN is HOLD. Prices are validated by the
+        caller.
     rules : KernelRules
-        The account's rules.
+        The account's rules, and the band of the scores.
+    size_limits : ndarray of shape (n_symbols, n_bars) or (n_symbols, 1), optional
+        The strategy's own limits of an entry, as fractions of equity; none if omitted.
     """
     n_symbols, n_bars = opens.shape
+    limits = np.full((n_symbols, 1), math.inf) if size_limits is None else size_limits
     if n_symbols == 1:
-        return _simulate_symbol(opens[0], closes[0], probabilities[0], rules)
+        return _simulate_symbol(opens[0], closes[0], scores[0], limits[0], rules)
     curve = np.empty((3 + n_symbols, n_bars))
     places = np.empty((n_symbols * n_bars, 2), np.int64)
     values = np.empty((n_symbols * n_bars, 3))
-    kill_bar, n_fills, bars_held = run_symbols(opens, closes, probabilities, rules, curve, places, values)
+    kill_bar, n_fills, bars_held = run_symbols(opens, closes, scores, limits, rules, curve, places, values)
     return Simulation(curve, places[:n_fills].copy(), values[:n_fills].copy(), kill_bar, bars_held)
 
 
 def _simulate_symbol(
-    opens: FloatArray, closes: FloatArray, probabilities: FloatArray, rules: KernelRules
+    opens: FloatArray, closes: FloatArray, scores: FloatArray, size_limits: FloatArray, rules: KernelRules
 ) -> Simulation:
     # NumPy asks for huge pages where compiled code would not: page faults would cost more than the simulation.
     curve = np.empty((4, len(opens)))
     bars, quantities = np.empty(len(opens), np.int64), np.empty(len(opens))
-    kill_bar, n_fills, bars_held = run_symbol(opens, closes, probabilities, rules, curve, bars, quantities)
+    kill_bar, n_fills, bars_held = run_symbol(opens, closes, scores, size_limits, rules, curve, bars, quantities)
     places, values = priced_fills(bars[:n_fills], quantities[:n_fills], opens, rules)
     return Simulation(curve, places, values, kill_bar, bars_held)
 
@@ -78,7 +95,8 @@ def _simulate_symbol(
 def run_symbols(
     opens: FloatArray,
     closes: FloatArray,
-    probabilities: FloatArray,
+    scores: FloatArray,
+    size_limits: FloatArray,
     rules: KernelRules,
     curve: FloatArray,
     places: IntArray,
@@ -118,11 +136,12 @@ def run_symbols(
         for s in range(n_symbols):
             killed = kill_bar >= 0
             if killed or not math.isnan(closes[s, t]):
-                action = action_at_close(probabilities[s, t], held[s], marks[s], t - gaps[s] - exits[s], killed, rules)
+                action = action_at_close(scores[s, t], held[s], marks[s], t - gaps[s] - exits[s], killed, rules)
                 if action == _EXIT:
                     orders[s] = -held[s]
                 elif action == _ENTER:
-                    orders[s] = entry_order(cash - _reserved(orders, marks, rules), equity, held[s], marks[s], rules)
+                    free, limit = cash - _reserved(orders, marks, rules), size_limit_at(size_limits[s], t)
+                    orders[s] = entry_order(free, equity, held[s], marks[s], limit, rules)
             n_orders += orders[s] != 0.0
     return kill_bar, n_fills, bars_held
 

@@ -7,15 +7,20 @@ from typing import NamedTuple
 
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.common.types import FloatArray
+from algo_pipeline.interfaces.strategy import Band
 from algo_pipeline.strategy.position_sizing import cash_per_unit, counts_as_flat, entry_quantity
 from algo_pipeline.strategy.risk import cooldown_has_passed
-from algo_pipeline.strategy.signal_to_trade import action_for_signal, signal_from_probability
+from algo_pipeline.strategy.signal_to_trade import action_for_signal, signal_from_score
 
 NEVER = -(2**62)  # the bar of an exit that has not been
 
 
 class KernelRules(NamedTuple):
-    """A :class:`BacktestConfig` as the plain numbers that compiled code reads."""
+    """A :class:`BacktestConfig` as the plain numbers that compiled code reads.
+
+    ``enter_threshold`` and ``exit_threshold`` bound what a strategy's scores HOLD: probabilities for fixed thresholds.
+    """
 
     initial_cash: float
     enter_threshold: float
@@ -32,13 +37,14 @@ class KernelRules(NamedTuple):
     buffer_rate: float
 
     @classmethod
-    def from_config(cls, config: BacktestConfig) -> KernelRules:
-        """Rates as fractions, the clamped fraction, and NaN for no cash buffer."""
+    def from_config(cls, config: BacktestConfig, band: Band | None = None) -> KernelRules:
+        """Rates as fractions, the clamped fraction, and NaN for no cash buffer; without a band, its thresholds."""
         fee = config.fee_rate
+        enter, exit_ = band or (config.enter_threshold, config.exit_threshold)
         return cls(
             initial_cash=float(config.initial_cash),
-            enter_threshold=float(config.enter_threshold),
-            exit_threshold=float(config.exit_threshold),
+            enter_threshold=float(enter),
+            exit_threshold=float(exit_),
             fraction=float(config.target_fraction),
             max_drawdown=float(config.max_drawdown),
             cooldown_bars=config.cooldown_bars,
@@ -54,22 +60,32 @@ class KernelRules(NamedTuple):
 
 @compiled
 def action_at_close(
-    probability: float, held: float, close: float, bars_since_exit: int, killed: bool, rules: KernelRules
+    score: float, held: float, close: float, bars_since_exit: int, killed: bool, rules: KernelRules
 ) -> int:
     """What to do about one symbol at its close, as the value of an :class:`Action`: signal, then risk."""
-    signal = signal_from_probability(probability, rules.enter_threshold, rules.exit_threshold)
+    signal = signal_from_score(score, rules.enter_threshold, rules.exit_threshold)
     is_flat = counts_as_flat(held, close, rules.min_notional)
     rested = cooldown_has_passed(bars_since_exit, rules.cooldown_bars)
     return action_for_signal(signal, is_flat, rested, killed)
 
 
 @compiled
-def entry_order(free_cash: float, equity: float, held: float, close: float, rules: KernelRules) -> float:
+def size_limit_at(size_limits: FloatArray, t: int) -> float:
+    """The strategy's size limit at bar t; a single one stands for every bar."""
+    limit: float = size_limits[min(t, len(size_limits) - 1)]
+    return limit
+
+
+@compiled
+def entry_order(
+    free_cash: float, equity: float, held: float, close: float, size_limit: float, rules: KernelRules
+) -> float:
     """Quantity of the buy that an entry decides at its close; a cash buffer caps it by ``free_cash``."""
+    fraction = min(rules.fraction, size_limit)
     affordable = math.inf
     if not math.isnan(rules.buffer_rate):
         affordable = free_cash / cash_to_set_aside(close, rules)
-    return entry_quantity(equity, close, held, rules.fraction, affordable, rules.steps_per_unit, rules.min_notional)
+    return entry_quantity(equity, close, held, fraction, affordable, rules.steps_per_unit, rules.min_notional)
 
 
 @compiled

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.backtest.conditions import MarketAssessments
 from algo_pipeline.backtest.inputs import Market
 from algo_pipeline.backtest.realism import ExecutionOptions
 from algo_pipeline.common.compiled import compiled
@@ -25,15 +26,16 @@ _FORGIVEN_ROUNDING = 1.0 + 2.0**-50
 class VenueBar(Protocol):
     """One symbol's place on the grid, a record of :data:`VENUE_BAR`; all NaN where the symbol has no bar.
 
-    ``slippage`` is the slippage rate of fills in the bar, ``cap`` the quantity that may trade in it, a whole number of
-    steps, infinity without a cap.
+    ``score`` and ``size_limit`` are the strategy's, ``slippage`` is the slippage rate of fills in the bar, ``cap`` the
+    quantity that may trade in it, a whole number of steps, infinity without a cap.
     """
 
     open: float
     high: float
     low: float
     close: float
-    probability: float
+    score: float
+    size_limit: float
     slippage: float
     cap: float
 
@@ -43,7 +45,11 @@ VENUE_BAR = np.dtype([(name, np.float64) for name in _FIELDS])
 
 
 def venue_bars(
-    market: Market, frames: Sequence[pd.DataFrame], config: BacktestConfig, options: ExecutionOptions
+    market: Market,
+    assessed: MarketAssessments,
+    frames: Sequence[pd.DataFrame],
+    config: BacktestConfig,
+    options: ExecutionOptions,
 ) -> RecordArray:
     """Records of :data:`VENUE_BAR`, shape (n_symbols, n_bars), on the market's grid.
 
@@ -51,13 +57,16 @@ def venue_bars(
     ----------
     market : Market
         Made, and hence checked, from the same bars.
+    assessed : MarketAssessments
+        What the strategy makes of them.
     frames : sequence of pd.DataFrame
         Bars of each symbol, in the market's order.
     config, options : BacktestConfig, ExecutionOptions
         Slippage and step; share of volume and slippage per volatility.
     """
     venue = _without_bars(*market.opens.shape)
-    venue.open, venue.close, venue.probability = market.opens, market.closes, market.probabilities
+    venue.open, venue.close = market.opens, market.closes
+    venue.score, venue.size_limit = assessed.scores, assessed.size_limits
     for row, bars in zip(venue, frames, strict=True):
         places = _places(market, bars)
         row.high[places] = bars["high"]

@@ -28,7 +28,7 @@ from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.types import FloatArray, RecordArray, Signal
 from algo_pipeline.strategy.position_sizing import cash_per_unit, entry_quantity
 from algo_pipeline.strategy.risk import drawdown_from_peak, kill_switch_trips
-from algo_pipeline.strategy.signal_to_trade import Action, signal_from_probability
+from algo_pipeline.strategy.signal_to_trade import Action, signal_from_score
 
 _ENTER = int(Action.ENTER)
 _EXIT = int(Action.EXIT)
@@ -42,7 +42,7 @@ def simulate_realistic(bars: RecordArray, rules: KernelRules, orders: OrderRules
     Parameters
     ----------
     bars : ndarray of shape (n_symbols, n_bars)
-        Records of ``realistic_inputs.VENUE_BAR``; a NaN probability is HOLD.
+        Records of ``realistic_inputs.VENUE_BAR``; a NaN score is HOLD.
     rules, orders : KernelRules, OrderRules
         The account's rules, and those of its orders.
 
@@ -98,7 +98,7 @@ def _run(
             if kill_bar >= 0 or not math.isnan(bars[s, t].close):
                 _settle_order(states[s], bars[s, t], kill_bar >= 0, rules)
                 if states[s].ordered == 0.0:
-                    _decide(s, bars[s, t].probability, states, account, equity, kill_bar >= 0, rules, orders)
+                    _decide(s, bars[s, t], states, account, equity, kill_bar >= 0, rules, orders)
     return kill_bar, bars_held
 
 
@@ -140,7 +140,7 @@ def _begin_bar(state: SymbolState) -> None:
 @compiled
 def _settle_order(state: SymbolState, bar: VenueBar, killed: bool, rules: KernelRules) -> None:
     """What a close does to the pending order: FLAT cancels a buy, the kill switch makes a sell a market order."""
-    signal = signal_from_probability(bar.probability, rules.enter_threshold, rules.exit_threshold)
+    signal = signal_from_score(bar.score, rules.enter_threshold, rules.exit_threshold)
     if state.ordered > 0.0 and (killed or signal == _FLAT):
         state.ordered = 0.0
     if killed:
@@ -150,7 +150,7 @@ def _settle_order(state: SymbolState, bar: VenueBar, killed: bool, rules: Kernel
 @compiled
 def _decide(
     s: int,
-    probability: float,
+    bar: VenueBar,
     states: RecordArray,
     account: AccountState,
     equity: float,
@@ -161,24 +161,30 @@ def _decide(
     """Place the order of a symbol that has none pending."""
     state = states[s]
     since_exit = state.age - state.last_exit
-    action = action_at_close(probability, state.held, state.mark, since_exit, killed, rules)
+    action = action_at_close(bar.score, state.held, state.mark, since_exit, killed, rules)
     limit = math.nan if killed or orders.limit_timeout_bars == 0 else state.mark
     if action == _EXIT:
         place_order(state, -state.held, limit, orders.latency_bars, orders.limit_timeout_bars)
     elif action == _ENTER:
-        quantity = _entry_order(state, states, account, equity, rules)
+        quantity = _entry_order(state, states, account, equity, bar.size_limit, rules)
         place_order(state, quantity, limit, orders.latency_bars, orders.limit_timeout_bars)
 
 
 @compiled
 def _entry_order(
-    state: SymbolState, states: RecordArray, account: AccountState, equity: float, rules: KernelRules
+    state: SymbolState,
+    states: RecordArray,
+    account: AccountState,
+    equity: float,
+    size_limit: float,
+    rules: KernelRules,
 ) -> float:
+    fraction = min(rules.fraction, size_limit)
     affordable = math.inf
     if not math.isnan(rules.buffer_rate):
         affordable = (account.cash - _reserved(states, rules)) / _unit_cash(state.mark, rules)
     return entry_quantity(
-        equity, state.mark, state.held, rules.fraction, affordable, rules.steps_per_unit, rules.min_notional
+        equity, state.mark, state.held, fraction, affordable, rules.steps_per_unit, rules.min_notional
     )
 
 

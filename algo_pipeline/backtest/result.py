@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from algo_pipeline.backtest.realism import PLAIN, ExecutionOptions
 from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.interfaces.strategy import StrategyInterface
+from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class BacktestResult:
         Open time of the bar at whose close the kill switch latched.
     execution : ExecutionOptions
         How its orders met the market.
+    strategy : StrategyInterface
+        What turned probabilities into signals and sizes.
     """
 
     config: BacktestConfig
@@ -39,6 +43,7 @@ class BacktestResult:
     metrics: dict[str, float]
     kill_switch_at: pd.Timestamp | None
     execution: ExecutionOptions = PLAIN
+    strategy: StrategyInterface = field(default_factory=ThresholdStrategy)
 
     @property
     def equity(self) -> pd.Series[float]:
@@ -68,6 +73,7 @@ class AccountResult:
     metrics: dict[str, float]
     kill_switch_at: pd.Timestamp | None
     execution: ExecutionOptions = PLAIN
+    strategy: StrategyInterface = field(default_factory=ThresholdStrategy)
 
     @property
     def equity(self) -> pd.Series[float]:

@@ -70,7 +70,9 @@ def run_by_bars(market: SweepMarket, rules: KernelRules) -> SweepFigures:
     n_bars = len(closes)
     curve = np.empty((4, n_bars))
     fill_bars, quantities = np.empty(n_bars, np.int64), np.empty(n_bars)
-    _, n_fills, bars_held = run_symbol(opens, closes, probabilities, rules, curve, fill_bars, quantities)
+    _, n_fills, bars_held = run_symbol(
+        opens, closes, probabilities, np.full(1, np.inf), rules, curve, fill_bars, quantities
+    )
     places, values = priced_fills(fill_bars[:n_fills], quantities[:n_fills], opens, rules)
     trips = round_trips(places, values, curve[2:3], rules.fee_rate_in_coin)
     n_wins, gains, losses = trade_outcomes(trips.values[4])

@@ -150,7 +150,7 @@ def _follow_plan(
 @compiled
 def _entered_quantity(cash: float, close: float, next_open: float, rules: KernelRules) -> float:
     """What the entry decided at ``close`` buys at the next open; 0 where its order is dropped."""
-    return bought_quantity(entry_order(cash, cash, 0.0, close, rules), next_open, cash, rules)
+    return bought_quantity(entry_order(cash, cash, 0.0, close, np.inf, rules), next_open, cash, rules)
 
 
 @compiled

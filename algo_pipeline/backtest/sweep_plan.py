@@ -14,7 +14,7 @@ import numpy as np
 from algo_pipeline.backtest.kernel_rules import KernelRules
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.types import FloatArray, IntArray, Signal
-from algo_pipeline.strategy.signal_to_trade import signal_from_probability
+from algo_pipeline.strategy.signal_to_trade import signal_from_score
 
 _LONG = int(Signal.LONG)
 _FLAT = int(Signal.FLAT)
@@ -64,7 +64,7 @@ def make_plan(
     pause = 1 + min(rules.cooldown_bars, n_bars)
     n_trips = t = 0
     while True:
-        while t < n_bars and signal_from_probability(probabilities[t], enter, exit_) != _LONG:
+        while t < n_bars and signal_from_score(probabilities[t], enter, exit_) != _LONG:
             t += 1
         if t >= n_bars - 1:  # the order of the last bar is not filled
             break
@@ -75,7 +75,7 @@ def make_plan(
         while t < n_bars:
             low, high = min(low, closes[t]), max(high, closes[t])
             total += closes[t]
-            if signal_from_probability(probabilities[t], enter, exit_) == _FLAT:
+            if signal_from_score(probabilities[t], enter, exit_) == _FLAT:
                 break
             t += 1
         plan.exits[n_trips] = min(t, n_bars - 1)

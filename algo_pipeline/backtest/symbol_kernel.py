@@ -9,7 +9,7 @@ import numpy as np
 
 from algo_pipeline.backtest.costs import buy_price, fee_on, sell_price
 from algo_pipeline.backtest.execution import cash_cost, fillable_quantity
-from algo_pipeline.backtest.kernel_rules import NEVER, KernelRules, action_at_close, entry_order
+from algo_pipeline.backtest.kernel_rules import NEVER, KernelRules, action_at_close, entry_order, size_limit_at
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.strategy.position_sizing import counts_as_flat
@@ -24,7 +24,8 @@ _EXIT = int(Action.EXIT)
 def run_symbol(
     opens: FloatArray,
     closes: FloatArray,
-    probabilities: FloatArray,
+    scores: FloatArray,
+    size_limits: FloatArray,
     rules: KernelRules,
     curve: FloatArray,
     fill_bars: IntArray,
@@ -34,10 +35,12 @@ def run_symbol(
 
     Parameters
     ----------
-    opens, closes, probabilities : ndarray of shape (n_bars,)
-        Validated prices; a NaN probability is HOLD.
+    opens, closes, scores : ndarray of shape (n_bars,)
+        Validated prices, and the strategy's scores; NaN is HOLD.
+    size_limits : ndarray of shape (n_bars,) or (1,)
+        The strategy's own limits of an entry, as fractions of equity; one stands for every bar.
     rules : KernelRules
-        The account's rules.
+        The account's rules, and the band of the scores.
     curve : ndarray of shape (4, n_bars)
         Filled with equity, cash, quantity and drawdown at close.
     fill_bars, fill_quantities : ndarray of shape (n_bars,)
@@ -73,27 +76,27 @@ def run_symbol(
             bars_held += equity > cash
             if kill_bar < 0 and kill_switch_trips(drawdown, rules.max_drawdown):
                 kill_bar = t
-            may_act = _may_act(probabilities[t], held, closes[t], kill_bar >= 0, rules)
+            may_act = _may_act(scores[t], held, closes[t], kill_bar >= 0, rules)
             t += 1
         close, bars_since_exit = closes[t - 1], t - 1 - last_exit
-        action = action_at_close(probabilities[t - 1], held, close, bars_since_exit, kill_bar >= 0, rules)
+        action = action_at_close(scores[t - 1], held, close, bars_since_exit, kill_bar >= 0, rules)
         if action == _EXIT:
             order = -held
         elif action == _ENTER:
-            order = entry_order(cash, equity, held, close, rules)
+            order = entry_order(cash, equity, held, close, size_limit_at(size_limits, t - 1), rules)
     return kill_bar, n_fills, bars_held
 
 
 @compiled
-def _may_act(probability: float, held: float, close: float, killed: bool, rules: KernelRules) -> bool:
+def _may_act(score: float, held: float, close: float, killed: bool, rules: KernelRules) -> bool:
     """False where :func:`action_at_close` can only say NOTHING.
 
     Asked at every bar in its place, because the first comparison, of two numbers that are there already, decides nearly
     always: the processor need not wait for the size of the holding to see that it guessed the branch wrong.
     """
     if held > 0.0:
-        return probability <= rules.exit_threshold or killed or counts_as_flat(held, close, rules.min_notional)
-    return probability >= rules.enter_threshold
+        return score <= rules.exit_threshold or killed or counts_as_flat(held, close, rules.min_notional)
+    return score >= rules.enter_threshold
 
 
 @compiled

@@ -97,6 +97,11 @@ class BacktestConfig:
         return self.slippage_bps * 1e-4
 
     @property
+    def round_trip_cost(self) -> float:
+        """What a buy and its sale cost together, as a fraction of the notional: ``2 · (fee + slippage)``."""
+        return 2.0 * (self.fee_rate + self.slippage_rate)
+
+    @property
     def target_fraction(self) -> float:
         """``position_fraction`` clamped to the cap."""
         return min(self.position_fraction, self.max_position_fraction)

@@ -139,13 +139,19 @@ def _forward_return(open_: FloatArray, numbers: IntArray, horizon: int) -> Float
 
 def _triple_barrier(bars: pd.DataFrame, numbers: IntArray, horizon: int) -> FloatArray:
     open_, high, low, close = (np.array(bars[name]) for name in PRICE_COLUMNS)  # contiguous whatever the frame
-    width = _volatility(close, numbers) * math.sqrt(horizon)
+    width = daily_volatility(close, numbers) * math.sqrt(horizon)
     touched: FloatArray = _first_touch(open_, high, low, width, numbers, horizon)
     return touched
 
 
-def _volatility(close: FloatArray, numbers: IntArray) -> FloatArray:
-    """``realized_vol_24``: NaN where its returns are too few or cross a gap."""
+def daily_volatility(close: FloatArray, numbers: IntArray) -> FloatArray:
+    """``realized_vol_24``, bit for bit: NaN where its returns are too few or cross a gap.
+
+    Parameters
+    ----------
+    close, numbers : ndarray of shape (n_bars,)
+        Contiguous closes, and the numbers of their bars (``common.time.bar_numbers``).
+    """
     returns = _VOLATILITY_RETURNS
     volatility: FloatArray = realized_volatility(log_return(close, 1), (returns,))[0]
     volatility[returns:][numbers[returns:] - numbers[:-returns] != returns] = np.nan

@@ -1,15 +1,96 @@
-"""How a probability becomes a signal."""
+"""How a probability becomes a signal and a size.
+
+A strategy gives every closed bar a *score*, and says in which *band* a score HOLDs: at or above it the signal is LONG,
+at or below it FLAT. So every strategy runs on the same state machine, compiled, in a backtest and live; what it may
+add is a limit of its own to the size of an entry. It remembers nothing: equal outlooks give equal assessments.
+"""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
-from algo_pipeline.common.types import Signal
+from algo_pipeline.common.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known at the close of a bar.
+
+    Parameters
+    ----------
+    probability : float
+        Calibrated P(label = 1); NaN where there is none.
+    base_rate : float
+        Share of ones in the rows that the model learnt from: what is known without a model.
+    volatility : float
+        Sample deviation of the last 24 hourly log returns (``realized_vol_24``); NaN where it is not known.
+    """
+
+    probability: float
+    base_rate: float = 0.5
+    volatility: float = math.nan
+
+
+class Outlooks(NamedTuple):
+    """The outlook of many bars, arrays of shape (n_bars,)."""
+
+    probability: FloatArray
+    base_rate: FloatArray
+    volatility: FloatArray
+
+
+class Band(NamedTuple):
+    """Scores at or above ``enter`` are LONG, which wins a tie, at or below ``exit`` FLAT, others and NaN HOLD."""
+
+    enter: float
+    exit: float
+
+
+class Assessment(NamedTuple):
+    """A bar's score, and the most that an entry may buy, as a fraction of equity; infinity leaves it to the cap."""
+
+    score: float
+    size_limit: float
+
+
+class Assessments(NamedTuple):
+    """Scores of shape (n_bars,) and size limits of shape (n_bars,), or (1,) where one stands for every bar."""
+
+    scores: FloatArray
+    size_limits: FloatArray
 
 
 class StrategyInterface(ABC):
-    """Maps the calibrated probability of one closed bar to what the account should do."""
+    """Assesses closed bars; ``round_trip_cost`` is that of a buy and a sale, as a fraction of the notional."""
+
+    name: ClassVar[str]
+    reads_conditions: ClassVar[bool]
+    """Whether it reads more of an outlook than the probability."""
 
     @abstractmethod
-    def signal(self, probability: float) -> Signal:
-        """LONG, FLAT or HOLD; a NaN probability is HOLD."""
+    def band(self, round_trip_cost: float) -> Band:
+        """The scores between which it HOLDs."""
+
+    @abstractmethod
+    def assess(self, outlook: Outlook, round_trip_cost: float) -> Assessment:
+        """Assess one bar; whatever is unknown gives a NaN score."""
+
+    @abstractmethod
+    def assess_bars(self, outlooks: Outlooks, round_trip_cost: float) -> Assessments:
+        """:meth:`assess` of many bars, bit for bit."""
+
+    @abstractmethod
+    def explain(self, outlook: Outlook, round_trip_cost: float) -> str:
+        """Why a bar with a known probability is LONG, FLAT or HOLD, in words."""
+
+    @abstractmethod
+    def figures(self, outlook: Outlook, round_trip_cost: float) -> Mapping[str, float]:
+        """What it computed of a bar, for the record; nothing where the probability says it all."""
+
+    @abstractmethod
+    def parameters(self) -> Mapping[str, float]:
+        """The numbers that make it this strategy and no other."""

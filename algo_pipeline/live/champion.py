@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from algo_pipeline.common.types import FloatArray, Symbol
+from algo_pipeline.interfaces.strategy import StrategyInterface
 
 FeatureRow = Any
 """One row of features in whatever form feed and champion agree on; the live core only hands it on."""
@@ -33,12 +34,12 @@ class Champion(Protocol):
         """Version in the model registry."""
 
     @property
-    def enter_threshold(self) -> float:
-        """Probability at or above which the signal is LONG."""
+    def strategy(self) -> StrategyInterface:
+        """What turns its probabilities into signals and sizes."""
 
     @property
-    def exit_threshold(self) -> float:
-        """Probability at or below which the signal is FLAT."""
+    def base_rate(self) -> float:
+        """Share of ones in the rows that it learnt from."""
 
     @property
     def trading(self) -> str:
@@ -58,6 +59,9 @@ class Champion(Protocol):
 
     def probability(self, features: FeatureRow) -> float:
         """P(label = 1) of one row of features; NaN if a feature is NaN."""
+
+    def volatility(self, features: FeatureRow) -> float:
+        """``realized_vol_24`` among the features; NaN where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from loguru import logger
 
 from algo_pipeline.common.time import BAR
 from algo_pipeline.common.types import Side, Signal, Symbol
+from algo_pipeline.interfaces.strategy import Outlook
 from algo_pipeline.live import entries
 from algo_pipeline.live.alerts import Severity
 from algo_pipeline.live.champion import BarFeed, BarView, Champion, PriceCheck
@@ -27,6 +28,7 @@ from algo_pipeline.live.telling import tell_of_stale_holding
 from algo_pipeline.strategy.signal_to_trade import Action
 
 _SIDES: Mapping[str, Side] = {"enter": Side.BUY, "exit": Side.SELL}
+_UNKNOWN = Outlook(math.nan)
 
 
 class Deciding:
@@ -110,13 +112,15 @@ class Deciding:
         state, champion = self._session.state, self._champions.get(symbol)
         held = Decimal(self._mark["holdings"].get(str(symbol), "0"))
         close = self._mark["closes"].get(str(symbol))
-        probability, why = self._probability(symbol, champion) if price.may_be_traded else (math.nan, None)
+        outlook, why = self._outlook(symbol, champion) if price.may_be_traded else (_UNKNOWN, None)
         view = SymbolView(
             symbol,
             0.0 if close is None else float(close),
             held,
             why_no_bar=price.why_not_traded,
-            probability=probability,
+            probability=outlook.probability,
+            base_rate=outlook.base_rate,
+            volatility=outlook.volatility,
             why_no_probability=why,
             bars_since_exit=_bars_since(price.view, state.last_exit_bar.get(symbol)),
             exits_only=champion is not None and champion.trading != "on",
@@ -125,27 +129,26 @@ class Deciding:
             no_entry=self._why_no_entry(),
         )
         self._tell_if_stale(view, price)
-        if champion is None:
-            return view
-        return replace(view, enter_threshold=champion.enter_threshold, exit_threshold=champion.exit_threshold)
+        return view if champion is None else replace(view, strategy=champion.strategy)
 
-    def _probability(self, symbol: Symbol, champion: Champion | None) -> tuple[float, str | None]:
-        """P(label = 1); or NaN and why. Whatever breaks here must not keep another symbol, or an exit, waiting."""
+    def _outlook(self, symbol: Symbol, champion: Champion | None) -> tuple[Outlook, str | None]:
+        """What the strategy is shown; without a probability, why. A failure must not keep another symbol waiting."""
         if champion is None:
-            return math.nan, "no champion is deployed"
+            return _UNKNOWN, "no champion is deployed"
         try:
             features = self._feed.features(symbol, self._bar)
             self._features_exact[symbol] = features.exact
             if features.row is None:
-                return math.nan, features.reason or "no features"
-            probability = float(champion.probability(features.row))
+                return _UNKNOWN, features.reason or "no features"
+            probability, volatility = champion.probability(features.row), champion.volatility(features.row)
+            outlook = Outlook(float(probability), champion.base_rate, float(volatility))
         except Exception as error:
             logger.exception("No probability of {}", symbol)
             self._session.alert(Severity.CRITICAL, "no_probability", f"{symbol}: no probability", repr(error))
-            return math.nan, f"no probability: {type(error).__name__}, told in the log"  # the log masks secrets
-        if not 0.0 <= probability <= 1.0:
-            return math.nan, features.reason or "a feature is not known"
-        return probability, None
+            return _UNKNOWN, f"no probability: {type(error).__name__}, told in the log"  # the log masks secrets
+        if not 0.0 <= outlook.probability <= 1.0:
+            return _UNKNOWN, features.reason or "a feature is not known"
+        return outlook, None
 
     def _why_no_order(self, symbol: Symbol) -> str | None:
         for intent in self._session.state.open_intents.values():

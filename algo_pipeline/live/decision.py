@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Signal, Symbol
+from algo_pipeline.interfaces.strategy import Outlook, StrategyInterface
 from algo_pipeline.strategy.position_sizing import cash_per_unit, counts_as_flat, entry_quantity
 from algo_pipeline.strategy.risk import cooldown_has_passed, drawdown_from_peak
-from algo_pipeline.strategy.signal_to_trade import Action, action_for_signal, signal_from_probability
+from algo_pipeline.strategy.signal_to_trade import Action, ThresholdStrategy, action_for_signal, signal_from_score
 
 NEVER_EXITED = 2**62
 # Less than any order can sell: what a full sale leaves by rounding to a venue's nine decimals is nothing held.
@@ -38,7 +39,9 @@ class SymbolView:
         P(label = 1); NaN is HOLD, and ``why_no_probability`` says why.
     bars_since_exit : int
         The symbol's bars since the one in which the last exit filled; ``NEVER_EXITED`` without one.
-    enter_threshold, exit_threshold : float
+    base_rate, volatility : float
+        What else the strategy may know; of the champion's training, and of the bar.
+    strategy : StrategyInterface
         The champion's.
     exits_only : bool
         ``trading: flat``: it sells any holding and never enters.
@@ -55,8 +58,9 @@ class SymbolView:
     probability: float = math.nan
     why_no_probability: str | None = None
     bars_since_exit: int = NEVER_EXITED
-    enter_threshold: float = 0.55
-    exit_threshold: float = 0.45
+    base_rate: float = 0.5
+    volatility: float = math.nan
+    strategy: StrategyInterface = field(default_factory=ThresholdStrategy)
     exits_only: bool = False
     exiting: bool = False
     no_order: str | None = None
@@ -66,6 +70,11 @@ class SymbolView:
     def has_bar(self) -> bool:
         """Whether it may be traded on this bar."""
         return self.why_no_bar is None
+
+    @property
+    def outlook(self) -> Outlook:
+        """What the strategy is shown."""
+        return Outlook(self.probability, self.base_rate, self.volatility)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,8 @@ class Decision:
         Why, in words.
     verdicts : tuple of str
         Rules that forbade what the signal asked for.
+    figures : mapping of str to float
+        What the strategy computed beside the probability.
     """
 
     symbol: Symbol
@@ -91,6 +102,7 @@ class Decision:
     quantity: float
     reason: str
     verdicts: tuple[str, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 def account_equity(cash: Decimal, holdings: Mapping[Symbol, Decimal], closes: Mapping[Symbol, float]) -> float:
@@ -141,12 +153,12 @@ def decide(
         if action is Action.ENTER:
             free = (float(cash) - reserved) / unit_cash(view.close, rules)
             affordable = math.inf if rules.cash_buffer_bps is None else free
-            decision = _entry(view, _entry_quantity(equity, affordable, view, rules), orders_left)
+            decision = _entry(view, _entry_quantity(equity, affordable, view, rules), rules, orders_left)
             if decision.action is Action.ENTER:
                 orders_left -= 1
                 reserved += decision.quantity * unit_cash(view.close, rules)
         elif action is Action.EXIT:
-            decision = _exit(view, must_exit)
+            decision = _exit(view, rules, must_exit)
         else:
             decision = _nothing(view, rules, must_exit)
         decisions.append(decision)
@@ -170,10 +182,11 @@ def is_flat(held: Decimal, close: float, rules: BacktestConfig) -> bool:
     return bool(counts_as_flat(counted(held), close, float(rules.min_notional)))
 
 
-def _signal(view: SymbolView) -> Signal:
+def _signal(view: SymbolView, rules: BacktestConfig) -> Signal:
     if not view.has_bar or math.isnan(view.probability):
         return Signal.HOLD
-    return Signal(signal_from_probability(view.probability, view.enter_threshold, view.exit_threshold))
+    cost = rules.round_trip_cost
+    return Signal(signal_from_score(view.strategy.assess(view.outlook, cost).score, *view.strategy.band(cost)))
 
 
 def _rested(view: SymbolView, rules: BacktestConfig) -> bool:
@@ -186,50 +199,54 @@ def _action(view: SymbolView, rules: BacktestConfig, *, must_exit: bool) -> Acti
     flat = is_flat(view.held, view.close, rules)
     # Once the remainder of an exit counts as flat the exit is over, and the signal decides again.
     sells = must_exit or view.exits_only or (view.exiting and not flat)
-    return Action(action_for_signal(int(_signal(view)), flat, _rested(view, rules), sells))
+    return Action(action_for_signal(int(_signal(view, rules)), flat, _rested(view, rules), sells))
 
 
 def _entry_quantity(equity: float, affordable: float, view: SymbolView, rules: BacktestConfig) -> float:
+    size_limit = view.strategy.assess(view.outlook, rules.round_trip_cost).size_limit
     return entry_quantity(
         equity,
         view.close,
         counted(view.held),
-        float(rules.target_fraction),
+        min(float(rules.target_fraction), size_limit),
         affordable,
         float(10**rules.step_decimals),
         float(rules.min_notional),
     )
 
 
-def _entry(view: SymbolView, quantity: float, orders_left: int) -> Decision:
+def _entry(view: SymbolView, quantity: float, rules: BacktestConfig, orders_left: int) -> Decision:
     forbidden = view.no_order or view.no_entry
     if forbidden is None and quantity <= 0.0:
         forbidden = "the buy would be worth less than the minimum, or cash is used up"
     if forbidden is None and orders_left <= 0:
         forbidden = "the day's orders are used up"
     if forbidden is not None:
-        return _decision(view, Action.NOTHING, 0.0, f"no entry: {forbidden}", forbidden)
-    return _decision(view, Action.ENTER, quantity, f"enter: {_signal_words(view)}")
+        return _decision(view, rules, Action.NOTHING, 0.0, f"no entry: {forbidden}", forbidden)
+    return _decision(view, rules, Action.ENTER, quantity, f"enter: {_signal_words(view, rules)}")
 
 
-def _exit(view: SymbolView, must_exit: str | None) -> Decision:
+def _exit(view: SymbolView, rules: BacktestConfig, must_exit: str | None) -> Decision:
     if view.no_order is not None:
-        return _decision(view, Action.NOTHING, 0.0, f"no exit: {view.no_order}", view.no_order)
-    return _decision(view, Action.EXIT, float(view.held), f"exit: {must_exit or _exit_words(view)}")
+        return _decision(view, rules, Action.NOTHING, 0.0, f"no exit: {view.no_order}", view.no_order)
+    return _decision(view, rules, Action.EXIT, float(view.held), f"exit: {must_exit or _exit_words(view, rules)}")
 
 
 def _nothing(view: SymbolView, rules: BacktestConfig, must_exit: str | None) -> Decision:
-    signal = _signal(view)
+    signal = _signal(view, rules)
     if signal is Signal.LONG and is_flat(view.held, view.close, rules):
         forbidden = must_exit or _why_no_entry(view)
-        return _decision(view, Action.NOTHING, 0.0, f"no entry: {forbidden}", forbidden)
+        return _decision(view, rules, Action.NOTHING, 0.0, f"no entry: {forbidden}", forbidden)
     verdicts = () if view.why_no_bar is None else (view.why_no_bar,)
-    return _decision(view, Action.NOTHING, 0.0, _signal_words(view), *verdicts)
+    return _decision(view, rules, Action.NOTHING, 0.0, _signal_words(view, rules), *verdicts)
 
 
-def _decision(view: SymbolView, action: Action, quantity: float, reason: str, *verdicts: str) -> Decision:
+def _decision(
+    view: SymbolView, rules: BacktestConfig, action: Action, quantity: float, reason: str, *verdicts: str
+) -> Decision:
     probability = view.probability if view.has_bar else math.nan
-    return Decision(view.symbol, _signal(view), probability, action, quantity, reason, verdicts)
+    figures = {} if math.isnan(probability) else view.strategy.figures(view.outlook, rules.round_trip_cost)
+    return Decision(view.symbol, _signal(view, rules), probability, action, quantity, reason, verdicts, figures)
 
 
 def _why_no_entry(view: SymbolView) -> str:
@@ -238,21 +255,17 @@ def _why_no_entry(view: SymbolView) -> str:
     return f"cooldown, {view.bars_since_exit} bars since the exit"
 
 
-def _exit_words(view: SymbolView) -> str:
-    if view.exiting and _signal(view) is not Signal.FLAT:
+def _exit_words(view: SymbolView, rules: BacktestConfig) -> str:
+    if view.exiting and _signal(view, rules) is not Signal.FLAT:
         return "an earlier exit has left a remainder"
-    if view.exits_only and _signal(view) is not Signal.FLAT:
+    if view.exits_only and _signal(view, rules) is not Signal.FLAT:
         return "the champion is deployed flat"
-    return _signal_words(view)
+    return _signal_words(view, rules)
 
 
-def _signal_words(view: SymbolView) -> str:
+def _signal_words(view: SymbolView, rules: BacktestConfig) -> str:
     if view.why_no_bar is not None:
         return view.why_no_bar
     if math.isnan(view.probability):
         return view.why_no_probability or "no probability"
-    if _signal(view) is Signal.LONG:
-        return f"probability {view.probability:.4f} >= {view.enter_threshold:g}"
-    if _signal(view) is Signal.FLAT:
-        return f"probability {view.probability:.4f} <= {view.exit_threshold:g}"
-    return f"probability {view.probability:.4f} between {view.exit_threshold:g} and {view.enter_threshold:g}"
+    return view.strategy.explain(view.outlook, rules.round_trip_cost)

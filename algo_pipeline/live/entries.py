@@ -100,6 +100,7 @@ def decision(
         "trading": None if champion is None else champion.trading,
         "verdicts": list(made.verdicts),
         "features_exact": features_exact,
+        **({"strategy": dict(made.figures)} if made.figures else {}),
     }
     return Entry(
         bar,

@@ -16,7 +16,7 @@ from algo_pipeline.research.promotion import Trading
 FORMAT_VERSION = 1
 _FILE_NAME = "bundle.json"
 _OPTIONAL = ("strategy", "base_rate")
-"""Fields that a bundle of fixed thresholds lacks, so that it reads and hashes the same in every version."""
+"""Fields that older bundles lack; left out where they are None, so that such a bundle keeps its hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ChampionBundle:
     strategy : mapping or None
         Another strategy than fixed thresholds, by name and parameters; left out of the document where there is none.
     base_rate : float or None
-        Share of ones in the rows that the base model learnt from, for a strategy that asks for it; left out likewise.
+        Share of ones in the rows that the model learnt from; left out likewise where it is not recorded.
     """
 
     symbol: str

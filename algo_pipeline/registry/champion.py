@@ -13,7 +13,9 @@ from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.types import FloatArray, Symbol
 from algo_pipeline.data.feature_registry import FEATURE_NAMES
 from algo_pipeline.registry.bundle import ChampionBundle
-from algo_pipeline.registry.deployment import BundleScorer, bundle_estimator
+from algo_pipeline.registry.deployment import BundleScorer, bundle_estimator, bundle_strategy
+
+_VOLATILITY = FEATURE_NAMES.index("realized_vol_24")
 
 
 class DeployedChampion:
@@ -36,8 +38,8 @@ class DeployedChampion:
         self.source, self.venue_symbol = bundle.source, bundle.venue_symbol
         self.sha256 = bundle.sha256
         self.model_version = bundle.model_version
-        self.enter_threshold = bundle.enter_threshold
-        self.exit_threshold = bundle.exit_threshold
+        self.strategy = bundle_strategy(bundle)
+        self.base_rate = 0.5 if bundle.base_rate is None else bundle.base_rate
         self.trading = bundle.trading.value
         self.history_start: pd.Timestamp = to_utc(bundle.history_start)
         self.training_end: pd.Timestamp = to_utc(bundle.training_end)
@@ -53,6 +55,10 @@ class DeployedChampion:
             return math.nan
         row = pd.DataFrame(features[None, :], columns=list(FEATURE_NAMES), copy=False)
         return float(self._scorer.probability(row)[0])
+
+    def volatility(self, features: FloatArray) -> float:
+        """``realized_vol_24`` of one row of features, shape (37,)."""
+        return float(features[_VOLATILITY])
 
     @cached_property
     def _scorer(self) -> BundleScorer:

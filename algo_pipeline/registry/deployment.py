@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from algo_pipeline.common.errors import CorruptFileError
+from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray, Symbol
+from algo_pipeline.interfaces.strategy import StrategyInterface
 from algo_pipeline.models.linear_scorer import LinearScorer
 from algo_pipeline.registry.bundle import ChampionBundle
 from algo_pipeline.registry.estimator_file import dump_estimators, load_estimators
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.promotion import Trading
+from algo_pipeline.strategy.catalog import strategy_document, strategy_from_document
+from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 
 if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
@@ -40,6 +43,7 @@ class ModelOrigin:
     feature_names: tuple[str, ...]
     history_start: str
     training_end: str
+    base_rate: float | None = None
 
 
 class BundleScorer(Protocol):
@@ -61,8 +65,9 @@ def make_bundle(
     history_start: pd.Timestamp,
     trading: Trading,
     version: RegisteredVersion,
+    strategy: StrategyInterface | None = None,
 ) -> ChampionBundle:
-    """Gather what a decision needs of a model that was trained just now."""
+    """Gather what a decision needs of a model trained just now; without a strategy, the thresholds of ``config``."""
     origin = ModelOrigin(
         symbol=str(symbol),
         label=recipe.label,
@@ -74,8 +79,9 @@ def make_bundle(
         feature_names=tuple(dataset.features.columns),
         history_start=history_start.isoformat(),
         training_end=dataset.training_end.isoformat(),
+        base_rate=float(dataset.target.mean()),
     )
-    return bundle_of(origin, estimator, config, trading, version)
+    return bundle_of(origin, estimator, config, trading, version, strategy)
 
 
 def bundle_of(
@@ -84,6 +90,7 @@ def bundle_of(
     config: BacktestConfig,
     trading: Trading,
     version: RegisteredVersion,
+    strategy: StrategyInterface | None = None,
 ) -> ChampionBundle:
     """Gather what a decision needs: a linear model as coefficients, any other as its skops file."""
     from algo_pipeline.models.linear_scorer import is_linear
@@ -100,6 +107,33 @@ def bundle_of(
         model_version=version.version,
         run_id=version.run_id,
         versions={name: package_version(name) for name in _PACKAGES},
+        strategy=None if strategy is None or isinstance(strategy, ThresholdStrategy) else strategy_document(strategy),
+    )
+
+
+def bundle_strategy(bundle: ChampionBundle) -> StrategyInterface:
+    """What turns the bundle's probabilities into signals: its thresholds, unless it names another strategy.
+
+    Raises
+    ------
+    CorruptFileError
+        If it names one that this version does not have, or lacks what that one reads.
+    """
+    if bundle.strategy is None:
+        return ThresholdStrategy(bundle.enter_threshold, bundle.exit_threshold)
+    try:
+        strategy = strategy_from_document(bundle.strategy)
+    except AlgoPipelineError as error:
+        raise _no_such_strategy(bundle, error.message) from error
+    if strategy.reads_conditions and bundle.base_rate is None:
+        raise _no_such_strategy(bundle, "no base rate is recorded of its model.")
+    return strategy
+
+
+def _no_such_strategy(bundle: ChampionBundle, why: str) -> CorruptFileError:
+    return CorruptFileError(
+        f"The strategy of the champion bundle of {bundle.symbol} can't be used: {why}",
+        "Run the research again to deploy a new bundle.",
     )
 
 

@@ -1,4 +1,4 @@
-"""From a probability to a signal, and from a signal to what the account does about it.
+"""From a score to a signal, and from a signal to what the account does about it; the strategy of fixed thresholds.
 
 The compiled functions take and return plain numbers, one bar and one symbol at a time, so that a backtest's
 kernel and a live decision call the very same code.
@@ -7,13 +7,17 @@ kernel and a live decision call the very same code.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import IntEnum
+from typing import ClassVar
+
+import numpy as np
 
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.types import Signal
-from algo_pipeline.interfaces.strategy import StrategyInterface
+from algo_pipeline.interfaces.strategy import Assessment, Assessments, Band, Outlook, Outlooks, StrategyInterface
 
 _HOLD = int(Signal.HOLD)
 _LONG = int(Signal.LONG)
@@ -34,18 +38,18 @@ _EXIT = int(Action.EXIT)
 
 
 @compiled
-def signal_from_probability(probability: float, enter_threshold: float, exit_threshold: float) -> int:
+def signal_from_score(score: float, enter: float, exit_: float) -> int:
     """Signal of one bar, as the value of a :class:`Signal`.
 
     Parameters
     ----------
-    probability : float
-        Calibrated P(label = 1); NaN is HOLD.
-    enter_threshold, exit_threshold : float
-        At or above the first LONG, which wins where both are reached; at or below the second FLAT.
+    score : float
+        What the strategy makes of the bar, a probability for fixed thresholds; NaN is HOLD.
+    enter, exit_ : float
+        The strategy's band: at or above the first LONG, which wins where both are reached; at or below the second FLAT.
     """
-    unless_long = _FLAT if probability <= exit_threshold else _HOLD
-    return _LONG if probability >= enter_threshold else unless_long
+    unless_long = _FLAT if score <= exit_ else _HOLD
+    return _LONG if score >= enter else unless_long
 
 
 @compiled
@@ -72,13 +76,16 @@ def action_for_signal(signal: int, is_flat: bool, entries_allowed: bool, must_ex
 
 @dataclass(frozen=True, slots=True)
 class ThresholdStrategy(StrategyInterface):
-    """LONG at or above one threshold, FLAT at or below another, HOLD between.
+    """LONG at or above one threshold, FLAT at or below another, HOLD between; the score is the probability.
 
     Raises
     ------
     ConfigValueError
         Unless ``0 <= exit_threshold <= enter_threshold <= 1``.
     """
+
+    name: ClassVar[str] = "thresholds"
+    reads_conditions: ClassVar[bool] = False
 
     enter_threshold: float = 0.55
     exit_threshold: float = 0.45
@@ -91,8 +98,31 @@ class ThresholdStrategy(StrategyInterface):
                 "Correct the thresholds.",
             )
 
-    def signal(self, probability: float) -> Signal:
-        """LONG, FLAT or HOLD; a NaN probability is HOLD."""
-        if math.isnan(probability):
-            return Signal.HOLD
-        return Signal(signal_from_probability(probability, self.enter_threshold, self.exit_threshold))
+    def band(self, round_trip_cost: float) -> Band:
+        """The thresholds, whatever a round trip costs."""
+        return Band(float(self.enter_threshold), float(self.exit_threshold))
+
+    def assess(self, outlook: Outlook, round_trip_cost: float) -> Assessment:
+        """The probability, of any size."""
+        return Assessment(outlook.probability, math.inf)
+
+    def assess_bars(self, outlooks: Outlooks, round_trip_cost: float) -> Assessments:
+        """The probabilities themselves, of any size."""
+        return Assessments(outlooks.probability, np.full(1, math.inf))
+
+    def explain(self, outlook: Outlook, round_trip_cost: float) -> str:
+        """Where the probability lies: ``probability 0.5612 >= 0.55``."""
+        found = f"probability {outlook.probability:.4f}"
+        if outlook.probability >= self.enter_threshold:
+            return f"{found} >= {self.enter_threshold:g}"
+        if outlook.probability <= self.exit_threshold:
+            return f"{found} <= {self.exit_threshold:g}"
+        return f"{found} between {self.exit_threshold:g} and {self.enter_threshold:g}"
+
+    def figures(self, outlook: Outlook, round_trip_cost: float) -> Mapping[str, float]:
+        """None: the probability says it all."""
+        return {}
+
+    def parameters(self) -> Mapping[str, float]:
+        """Both thresholds."""
+        return asdict(self)

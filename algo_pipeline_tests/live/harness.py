@@ -34,6 +34,7 @@ from algo_pipeline.live.report import ControlReport, HourReport
 from algo_pipeline.live.runner import run_hour
 from algo_pipeline.live.session import LiveAccount
 from algo_pipeline.live.state import LiveState, StateStore, fold
+from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 
 BTC, ETH, SOL = Symbol("BTC", "USD"), Symbol("ETH", "USD"), Symbol("SOL", "USD")
 LONG_AGO = pd.Timestamp("2020-01-01", tz="UTC")
@@ -319,8 +320,17 @@ class FakeChampion:
     history_start: pd.Timestamp = LONG_AGO
     training_end: pd.Timestamp = LONG_AGO
 
+    base_rate: float = 0.5
+
+    @property
+    def strategy(self) -> ThresholdStrategy:
+        return ThresholdStrategy(self.enter_threshold, self.exit_threshold)
+
     def probability(self, features: Any) -> float:
         return float(features)
+
+    def volatility(self, features: Any) -> float:
+        return math.nan
 
 
 class ScriptedFeed:

@@ -10,6 +10,7 @@ import pytest
 from algo_pipeline.common.errors import CorruptFileError
 from algo_pipeline.registry.champion import DeployedChampion
 from algo_pipeline.registry.deployment import bundle_estimator
+from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 from algo_pipeline_tests.models.samples import planted_rows
 from algo_pipeline_tests.registry.samples import BTC, HISTORY_START, sample_bundle
 
@@ -35,7 +36,7 @@ def test_it_says_what_it_trades_and_where_its_history_starts() -> None:
     champion = DeployedChampion(bundle)
     assert (champion.symbol, champion.trading, champion.sha256) == (BTC, "flat", bundle.sha256)
     assert champion.history_start == HISTORY_START
-    assert (champion.enter_threshold, champion.exit_threshold) == (bundle.enter_threshold, bundle.exit_threshold)
+    assert champion.strategy == ThresholdStrategy(bundle.enter_threshold, bundle.exit_threshold)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,18 @@ import pytest
 
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.types import Signal
+from algo_pipeline.interfaces.strategy import Outlook
 from algo_pipeline.strategy.signal_to_trade import (
     Action,
     ThresholdStrategy,
     action_for_signal,
-    signal_from_probability,
+    signal_from_score,
 )
+
+
+def _signal(strategy: ThresholdStrategy, probability: float) -> Signal:
+    score = strategy.assess(Outlook(probability), round_trip_cost=0.006).score
+    return Signal(signal_from_score(score, *strategy.band(0.006)))
 
 
 @pytest.mark.parametrize(
@@ -27,12 +33,12 @@ from algo_pipeline.strategy.signal_to_trade import (
     ],
 )
 def test_thresholds_are_inclusive_and_nan_holds(probability: float, signal: Signal) -> None:
-    assert signal_from_probability(probability, 0.55, 0.45) == signal
-    assert ThresholdStrategy(0.55, 0.45).signal(probability) is signal
+    assert signal_from_score(probability, 0.55, 0.45) == signal
+    assert _signal(ThresholdStrategy(0.55, 0.45), probability) is signal
 
 
 def test_long_wins_where_both_thresholds_are_reached() -> None:
-    assert ThresholdStrategy(0.5, 0.5).signal(0.5) is Signal.LONG
+    assert _signal(ThresholdStrategy(0.5, 0.5), 0.5) is Signal.LONG
 
 
 @pytest.mark.parametrize(("enter", "exit_"), [(0.4, 0.5), (1.1, 0.5), (0.5, -0.1), (math.nan, 0.1)])
