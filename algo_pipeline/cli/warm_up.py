@@ -17,6 +17,7 @@ _HOURS = 3_000
 
 def main() -> None:
     """Run the whole pure research path and its backtests on a small simulated market."""
+    from algo_pipeline.backtest.performance_intervals import performance_intervals
     from algo_pipeline.backtest.variants import run_variants
     from algo_pipeline.common.trading_rules import BacktestConfig
     from algo_pipeline.data.simulation import simulate_bars
@@ -29,7 +30,7 @@ def main() -> None:
     bars = simulate_bars(Symbol("BTC", "USD"), start, start + pd.Timedelta(hours=_HOURS), seed=0, signal_strength=0.3)
     recipe = dataclasses.replace(Recipe(), split=SplitRule(n_folds=2))
     result = run_research(bars, recipe, n_resamples=2)
-    run_variants(bars, result.oos["probability"], BacktestConfig())
+    performance_intervals(run_variants(bars, result.oos["probability"], BacktestConfig()).strategy, n_resamples=2)
     judge(Candidate(recipe.hash, result.oos), None)
 
 
