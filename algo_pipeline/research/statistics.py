@@ -1,7 +1,7 @@
 """How much of a result is luck: the stationary bootstrap, paired comparisons of forecasts, and the price of a search.
 
-The public home of such statistics: what a Sharpe ratio proves and what choosing among backtests is worth are defined in
-modules of their own.
+The public home of such statistics: what a Sharpe ratio proves, what choosing among backtests is worth and whether a
+forecast is better than itself at another time are defined in modules of their own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from algo_pipeline.research.sharpe_statistics import (
     minimum_track_record_length,
     probabilistic_sharpe_ratio,
 )
+from algo_pipeline.research.signal_shuffle import signal_shuffle_p_value
 
 __all__ = [
     "LEVEL",
@@ -44,6 +45,7 @@ __all__ = [
     "percentile_interval",
     "probabilistic_sharpe_ratio",
     "probability_of_backtest_overfitting",
+    "signal_shuffle_p_value",
 ]
 
 LEVEL = 0.95

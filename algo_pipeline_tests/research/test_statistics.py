@@ -180,6 +180,6 @@ def test_it_is_the_public_home_of_the_statistics_of_overfitting() -> None:
     from algo_pipeline.research import statistics
 
     names = ("probabilistic_sharpe_ratio", "deflated_sharpe_ratio", "expected_maximum_sharpe")
-    names += ("minimum_track_record_length", "probability_of_backtest_overfitting")
+    names += ("minimum_track_record_length", "probability_of_backtest_overfitting", "signal_shuffle_p_value")
     assert set(names) <= set(statistics.__all__)
     assert all(hasattr(statistics, name) for name in statistics.__all__)
