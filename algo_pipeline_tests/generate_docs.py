@@ -26,7 +26,8 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "research": ("label", "model", "calibrator", "challenger", "n_folds", "rolling_window_bars", "promotion_policy"),
     "trading-rules": (
-        *("initial_cash", "enter_threshold", "exit_threshold", "position_fraction", "max_position_fraction"),
+        *("strategy", "enter_threshold", "exit_threshold", "edge_multiple", "kelly_fraction"),
+        *("initial_cash", "position_fraction", "max_position_fraction"),
         *("max_drawdown", "cooldown_bars", "fee_bps", "slippage_bps", "fee_in_base", "quantity_step"),
         *("min_notional", "cash_buffer_bps"),
     ),

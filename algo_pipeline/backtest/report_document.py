@@ -14,6 +14,7 @@ from algo_pipeline.backtest.report_tables import buy_and_hold_equity, monthly_re
 from algo_pipeline.backtest.verdict import luck_of
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.research.report import evaluation_document
+from algo_pipeline.strategy.catalog import strategy_document
 
 
 def report_document(inputs: ReportInputs) -> dict[str, Any]:
@@ -23,8 +24,9 @@ def report_document(inputs: ReportInputs) -> dict[str, Any]:
     -------
     dict
         ``symbol, label, source, simulated, recipe, recipe_hash, model, span, verdict, luck_probability, config,
-        metrics {strategy, deployed[, at_zero_cost]}, kill_switch_at, evaluation {oos, folds, intervals}, folds,
-        reliability, monthly_returns, drawdowns, costs, notes``. All fractions are fractions, not percentages.
+        trading_strategy, metrics {strategy, deployed[, at_zero_cost]}, kill_switch_at, evaluation {oos, folds,
+        intervals}, folds, reliability, monthly_returns, drawdowns, costs, notes``. All fractions are fractions, not
+        percentages.
     """
     document = {**_identity(inputs), **_results(inputs), **_tables(inputs), "notes": list(inputs.notes)}
     plain: dict[str, Any] = json.loads(to_json(document))
@@ -85,6 +87,7 @@ def _results(inputs: ReportInputs) -> dict[str, Any]:
         "verdict": inputs.verdict,
         "luck_probability": luck_of(inputs.strategy),
         "config": asdict(inputs.config),
+        "trading_strategy": strategy_document(inputs.strategy.strategy),
         "metrics": {name: dict(result.metrics) for name, result in inputs.backtests.items()},
         "kill_switch_at": inputs.deployed.kill_switch_at,
         "evaluation": evaluation_document(inputs.evaluation),

@@ -125,12 +125,11 @@ def _bps(value: float) -> str:
 def _rules(inputs: ReportInputs) -> list[str]:
     config = inputs.config
     rules = (
-        f"Long only. Enter at a probability of {number(config.enter_threshold)} or more, exit at "
-        f"{number(config.exit_threshold)} or less, filled at the next bar's open. Position: "
-        f"{percent(config.target_fraction, 0)} of equity. Costs a side: fee {number(config.fee_bps, 1)} bps, half "
-        f"spread and slippage {number(config.slippage_bps, 1)} bps. Equity is marked at every close. *Strategy* runs "
-        "with the kill switch off and carries the statistics; *as deployed* has it on. Buy and hold is fully "
-        "invested, so compare returns together with exposure and drawdown."
+        f"Long only. {inputs.strategy.strategy.describe(config.round_trip_cost)}, filled at the next bar's open. "
+        f"Position: {percent(config.target_fraction, 0)} of equity. Costs a side: fee "
+        f"{number(config.fee_bps, 1)} bps, half spread and slippage {number(config.slippage_bps, 1)} bps. Equity is "
+        "marked at every close. *Strategy* runs with the kill switch off and carries the statistics; *as deployed* has "
+        "it on. Buy and hold is fully invested, so compare returns together with exposure and drawdown."
     )
     return ["## Rules", rules]
 

@@ -17,6 +17,7 @@ from algo_pipeline.backtest.report_payload import MAX_TRADES, chart_payload
 from algo_pipeline.backtest.report_tables import buy_and_hold_equity, monthly_returns, top_drawdowns
 from algo_pipeline.common import formatting
 from algo_pipeline.research.report import interval_text
+from algo_pipeline.strategy.catalog import strategy_document
 
 _SCORES = ("log_loss_skill", "brier_skill", "auc", "log_loss", "brier", "ece")
 _FULL_HEAT = 0.10
@@ -49,13 +50,19 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         | {"Buy and hold": _rows(monthly_returns(hold, cash))},
         "drawdowns": top_drawdowns(inputs.strategy.equity, cash),
         "costs": cost_figures(inputs),
-        "config": asdict(inputs.config),
+        "config": asdict(inputs.config) | _strategy(inputs),
         "glossary": GLOSSARY,
         "terms": {term.key: term for term in GLOSSARY},
         "max_trades": MAX_TRADES,
         "heat": _heat,
         "payload": chart_payload(inputs),
     }
+
+
+def _strategy(inputs: ReportInputs) -> dict[str, object]:
+    """Name and parameters; fixed thresholds are among the rules anyway."""
+    document = strategy_document(inputs.strategy.strategy)
+    return {"strategy": document.pop("name"), **document}
 
 
 def _scores(inputs: ReportInputs) -> list[tuple[str, str, str]]:

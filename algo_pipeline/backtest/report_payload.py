@@ -25,6 +25,7 @@ from algo_pipeline.backtest.trades import TRADE_COLUMNS
 from algo_pipeline.common.downsampling import extreme_positions
 from algo_pipeline.common.time import BAR, epoch_ns
 from algo_pipeline.common.types import FloatArray
+from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 
 MAX_POINTS = 45_000
 MAX_TRADES = 6_000
@@ -43,7 +44,7 @@ def chart_payload(inputs: ReportInputs) -> dict[str, Any]:
     return {
         "initial_cash": config.initial_cash,
         "currency": inputs.symbol.quote,
-        "thresholds": {"enter": config.enter_threshold, "exit": config.exit_threshold},
+        "thresholds": _thresholds(inputs),
         "kill_switch": None if latched is None else _minute(latched),
         "curves": _curves(inputs),
         "rolling": _rolling(inputs),
@@ -54,6 +55,14 @@ def chart_payload(inputs: ReportInputs) -> dict[str, Any]:
         "reliability": _reliability(inputs),
         "roc": _roc(inputs),
     }
+
+
+def _thresholds(inputs: ReportInputs) -> list[tuple[str, float]]:
+    """Words and probabilities, of the strategy that has such."""
+    strategy = inputs.strategy.strategy
+    if not isinstance(strategy, ThresholdStrategy):
+        return []
+    return [("Exit at", strategy.exit_threshold), ("enter at", strategy.enter_threshold)]
 
 
 def _curves(inputs: ReportInputs) -> dict[str, Any]:

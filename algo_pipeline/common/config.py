@@ -30,6 +30,7 @@ _ENV_FILE = Path(".env")
 _SQLITE = "sqlite:///"
 
 SourceName = Literal["binance", "alpaca", "file", "simulated"]
+StrategyName = Literal["thresholds", "cost_aware"]
 LabelName = Literal["direction_1h", "direction_4h", "direction_24h", "triple_barrier_24h"]
 _RULES = BacktestConfig()
 _LIVE_DEFAULTS: Mapping[str, Any] = MappingProxyType({"fee_in_base": True, "cash_buffer_bps": 50.0})
@@ -110,6 +111,15 @@ class Settings(BaseSettings):
     )
     simulated_years: int = Field(4, ge=1, le=20, description="Length of the simulated history.")
 
+    strategy: StrategyName = Field(
+        "thresholds", description="`thresholds` on the probability; `cost_aware` trades what pays for its round trip."
+    )
+    edge_multiple: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="`cost_aware`: round trips that an entry's edge must pay for."
+    )
+    kelly_fraction: float = Field(
+        0.5, gt=0, le=1, description="`cost_aware`: largest entry, as a part of the growth-optimal bet."
+    )
     initial_cash: float = Field(_RULES.initial_cash, description="Start cash of a backtest, in quote currency.")
     enter_threshold: float = Field(_RULES.enter_threshold, description="Probability at or above which to be long.")
     exit_threshold: float = Field(_RULES.exit_threshold, description="Probability at or below which to be flat.")

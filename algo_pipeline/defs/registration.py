@@ -44,7 +44,13 @@ def register(
     plots = _plots(training)
     record = training_record(training, plots, {"dagster_run_id": context.run.run_id}, TRUSTED_TYPES)
     version = pipeline.registry().log_training(record)
-    backtests = run_variants(bars, oos["probability"], pipeline.settings().backtest_config())
+    backtests = run_variants(
+        bars,
+        oos["probability"],
+        pipeline.settings().backtest_config(),
+        strategy=pipeline.strategy(),
+        base_rate=oos["base_rate"],
+    )
     pipeline.registry().log_results(version, backtests.metric_values(), {}, {})
     context.add_output_metadata(_metadata(version, pipeline, plots))
     return version

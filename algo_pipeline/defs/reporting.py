@@ -52,7 +52,7 @@ def report_inputs(
 ) -> ReportInputs:
     """Run the backtests and gather what the report is made of."""
     settings, recipe, config = pipeline.settings(), pipeline.recipe(), pipeline.settings().backtest_config()
-    runs = run_variants(bars, oos["probability"], config)
+    runs = run_variants(bars, oos["probability"], config, strategy=pipeline.strategy(), base_rate=oos["base_rate"])
     gaps = find_gaps(runs.bars)
     missing = sum(gap.n_bars for gap in gaps)
     return ReportInputs(

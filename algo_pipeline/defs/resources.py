@@ -26,6 +26,7 @@ from algo_pipeline.sources.catalog import make_price_check, make_source
 from algo_pipeline.sources.store import BarStore
 
 if TYPE_CHECKING:
+    from algo_pipeline.interfaces.strategy import StrategyInterface
     from algo_pipeline.research.train import Recipe
     from algo_pipeline.sources.coingecko import CoinGeckoPrices
 
@@ -117,6 +118,19 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The same with the other kind of model."""
         other = "boosting" if self.settings().model == "logistic" else "logistic"
         return dataclasses.replace(self.recipe(), model_kind=other)
+
+    def strategy(self) -> "StrategyInterface":
+        """What turns probabilities into signals and sizes."""
+        from algo_pipeline.strategy.catalog import configured_strategy
+
+        settings = self.settings()
+        return configured_strategy(
+            settings.strategy,
+            settings.backtest_config(),
+            horizon_bars=self.recipe().label_spec.horizon_bars,
+            edge_multiple=settings.edge_multiple,
+            kelly_fraction=settings.kelly_fraction,
+        )
 
     def registry(self) -> MlflowRegistry:
         """Experiments and registered models."""

@@ -92,5 +92,9 @@ class StrategyInterface(ABC):
         """What it computed of a bar, for the record; nothing where the probability says it all."""
 
     @abstractmethod
+    def describe(self, round_trip_cost: float) -> str:
+        """Its rule in one clause: ``Enter at …, exit at …``."""
+
+    @abstractmethod
     def parameters(self) -> Mapping[str, float]:
         """The numbers that make it this strategy and no other."""

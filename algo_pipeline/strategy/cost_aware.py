@@ -182,12 +182,11 @@ class CostAwareStrategy(StrategyInterface):
         band, score = self.band(round_trip_cost), self.assess(outlook, round_trip_cost).score
         if math.isnan(score):
             return "the volatility or the base rate is not known"
-        times = "" if self.edge_multiple == 1 else f"{self.edge_multiple:g} times "
-        cost = f"{times}the round trip's {round_trip_cost * _BPS:g} bps"
+        hurdle = self._hurdle_words(round_trip_cost)
         verdict = {
-            Signal.LONG: f"reaches {cost}",
+            Signal.LONG: f"reaches {hurdle}",
             Signal.FLAT: "leaves nothing to hold for",
-            Signal.HOLD: f"is below {cost}",
+            Signal.HOLD: f"is below {hurdle}",
         }[Signal(signal_from_score(score, *band))]
         return f"edge {score * _BPS:.1f} bps {verdict} (expected move {self._move_bps(outlook):.0f} bps)"
 
@@ -204,9 +203,21 @@ class CostAwareStrategy(StrategyInterface):
             "size_limit": assessment.size_limit,
         }
 
+    def describe(self, round_trip_cost: float) -> str:
+        """Hurdle and size, in words."""
+        return (
+            f"Enter where the expected gain over {self.horizon_bars} hours, 2 · (probability − base rate) · expected "
+            f"move, reaches {self._hurdle_words(round_trip_cost)}, exit where none is left; an entry is at most "
+            f"{self.kelly_fraction:g} of the growth-optimal bet"
+        )
+
     def parameters(self) -> Mapping[str, float]:
         """Horizon, multiple and fraction."""
         return asdict(self)
+
+    def _hurdle_words(self, round_trip_cost: float) -> str:
+        times = "" if self.edge_multiple == 1 else f"{self.edge_multiple:g} times "
+        return f"{times}the round trip's {round_trip_cost * _BPS:g} bps"
 
     def _move_bps(self, outlook: Outlook) -> float:
         return float(expected_move(outlook.volatility, self.horizon_bars)) * _BPS

@@ -16,6 +16,7 @@ import numpy as np
 
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.errors import ConfigValueError
+from algo_pipeline.common.formatting import number
 from algo_pipeline.common.types import Signal
 from algo_pipeline.interfaces.strategy import Assessment, Assessments, Band, Outlook, Outlooks, StrategyInterface
 
@@ -122,6 +123,11 @@ class ThresholdStrategy(StrategyInterface):
     def figures(self, outlook: Outlook, round_trip_cost: float) -> Mapping[str, float]:
         """None: the probability says it all."""
         return {}
+
+    def describe(self, round_trip_cost: float) -> str:
+        """Both thresholds, in words."""
+        enter, exit_ = number(self.enter_threshold), number(self.exit_threshold)
+        return f"Enter at a probability of {enter} or more, exit at {exit_} or less"
 
     def parameters(self) -> Mapping[str, float]:
         """Both thresholds."""

@@ -272,7 +272,7 @@ function explainTerms() {
 const view = drawTimeCharts();
 drawReliability();
 drawRoc();
-drawBars("probabilities", data.probabilities, tickPercent, () => "strategy", [["Exit at", data.thresholds.exit], ["enter at", data.thresholds.enter]], "hours");
+drawBars("probabilities", data.probabilities, tickPercent, () => "strategy", data.thresholds, "hours");
 drawBars("trade_returns", data.trade_returns, tickPercent, (value) => (value > 0 ? "gain" : "loss"), [], "trades");
 if (document.getElementById("trade-table")) new TradeTable(data.trades, view);
 explainTerms();
