@@ -1,0 +1,144 @@
+"""Do features, labels and dataset say only what could be known? Judged from the stored frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from algo_pipeline.common.time import bar_numbers
+from algo_pipeline.common.types import BoolArray, FloatArray
+from algo_pipeline.data.causality import Build, poison_violations, sample_positions, truncation_violations
+from algo_pipeline.data.feature_registry import FEATURES, FeatureSpec
+from algo_pipeline.research import claims
+from algo_pipeline.research.claims import Finding
+from algo_pipeline.research.label_twin import label_bounds
+
+_TRUNCATIONS = 5
+_TRUNCATED_GAPS = 3
+_POISONED_BARS = 6_000
+_POISONINGS = 3
+
+
+def judge_causality(build: Build, bars: pd.DataFrame, features: pd.DataFrame) -> Finding:
+    """Whether any feature changes with bars that come later.
+
+    Parameters
+    ----------
+    build : callable
+        Bars to features: the code that made the stored frame.
+    bars, features : pd.DataFrame
+        All bars, and the stored features of them.
+
+    Notes
+    -----
+    Bars are cut after rows at random, after the last but one, and after the first row behind each of the last gaps,
+    where a value that was filled in backwards would show. The future is poisoned at three hours of the day, so that
+    what is stamped at a day's open does not hide at its end.
+    """
+    positions = tuple(sorted({*sample_positions(len(bars), _TRUNCATIONS), *_behind_gaps(bars)[-_TRUNCATED_GAPS:]}))
+    tail = bars.iloc[-_POISONED_BARS:]
+    whole, first = build(tail), len(tail) // 2
+    found = truncation_violations(build, bars, features, positions)
+    for n in range(_POISONINGS):
+        found += poison_violations(build, tail, whole, first + 7 * n, seed=n)
+    evidence = f"{len(positions)} truncations and {_POISONINGS} poisonings of the future left no trace."
+    return Finding(claims.FEATURES_SEE_NO_FUTURE, found, evidence)
+
+
+def judge_recomputation(build: Build, bars: pd.DataFrame, features: pd.DataFrame) -> Finding:
+    """Whether the stored features are those that ``build`` gives for the bars."""
+    found = _differences(features, build(bars), "is not what the bars give")
+    evidence = f"{features.size:,} values of {len(features):,} bars are equal to the bit."
+    return Finding(claims.FEATURES_ARE_THE_CODES, found, evidence)
+
+
+def judge_gaps(features: pd.DataFrame, bars: pd.DataFrame) -> Finding:
+    """Whether features are missing exactly where windows and warm-ups of the registry say."""
+    if not features.index.equals(bars.index):
+        problem = f"{len(features):,} rows of features do not match {len(bars):,} bars"
+        return Finding(claims.FEATURES_KEEP_GAPS, (problem,), "")
+    known = np.isfinite(features.to_numpy(dtype=np.float64))
+    expected = np.column_stack([_known_rows(spec, bars) for spec in FEATURES])
+    found = tuple(
+        f"{spec.name} is {'known' if known[row, column] else 'missing'} at {features.index[row]}, which its window of "
+        f"{spec.window_bars} bars and warm-up of {spec.warmup_bars} do not explain"
+        for column, spec in enumerate(FEATURES)
+        for row in np.flatnonzero(known[:, column] != expected[:, column])[:1]
+    )
+    n_gaps, n_missing = len(_behind_gaps(bars)), int((~expected).sum())
+    evidence = f"{n_missing:,} values are missing for {n_gaps} gaps and the warm-up, and no other."
+    return Finding(claims.FEATURES_KEEP_GAPS, found, evidence)
+
+
+def judge_labels(labels: pd.DataFrame, bars: pd.DataFrame) -> Finding:
+    """Whether all labels are those of a second implementation (see :mod:`~algo_pipeline.research.label_twin`)."""
+    lower, upper = label_bounds(bars)
+    if not (labels.index.equals(lower.index) and labels.columns.equals(lower.columns)):
+        problem = f"{labels.shape} labels do not match {len(bars):,} bars and {lower.shape[1]} labels"
+        return Finding(claims.LABELS_LOOK_AHEAD_EXACTLY, (problem,), "")
+    stored = labels.to_numpy(dtype=np.float64)
+    wrong = _differ(stored, lower.to_numpy()) & _differ(stored, upper.to_numpy())
+    found = _sentences(labels, wrong, "is not what the bars after it say")
+    evidence = f"{int(np.isfinite(stored).sum()):,} values of {labels.shape[1]} labels are equal to the bit."
+    return Finding(claims.LABELS_LOOK_AHEAD_EXACTLY, found, evidence)
+
+
+def judge_join(dataset: pd.DataFrame, features: pd.DataFrame, labels: pd.DataFrame) -> Finding:
+    """Whether the dataset's rows are the complete rows of features and the one label it names.
+
+    Parameters
+    ----------
+    dataset : pd.DataFrame
+        Features and, as the last column, a label.
+    features, labels : pd.DataFrame
+        As stored.
+    """
+    joined = features.join(labels[[str(dataset.columns[-1])]], how="inner")
+    expected = joined[np.isfinite(joined.to_numpy(dtype=np.float64)).all(axis=1)]
+    found = _differences(dataset, expected, "is not that of features and labels")
+    evidence = f"{len(dataset):,} rows of {dataset.shape[1] - 1} features and a label are equal to the bit."
+    return Finding(claims.ROWS_ARE_THE_JOIN, found, evidence)
+
+
+def _known_rows(spec: FeatureSpec, bars: pd.DataFrame) -> BoolArray:
+    """Rows with enough history and a window of consecutive hours; shape (n_bars,)."""
+    numbers, reach = bar_numbers(pd.DatetimeIndex(bars.index)), spec.window_bars - 1
+    known = np.zeros(len(bars), dtype=np.bool_)
+    known[reach:] = numbers[reach:] - numbers[: len(numbers) - reach] == reach
+    known[: spec.warmup_bars - 1] = False
+    return known
+
+
+def _behind_gaps(bars: pd.DataFrame) -> tuple[int, ...]:
+    """Positions of the bars whose hour before is missing."""
+    steps = np.diff(bar_numbers(pd.DatetimeIndex(bars.index)))
+    return tuple(int(position) for position in np.flatnonzero(steps != 1) + 1)
+
+
+def _differences(found: pd.DataFrame, expected: pd.DataFrame, problem: str) -> tuple[str, ...]:
+    """A sentence per column that differs, or one about rows or columns."""
+    if not found.columns.equals(expected.columns):
+        return (f"the columns are {list(found.columns)[:3]} … instead of {list(expected.columns)[:3]} …",)
+    if not found.index.equals(expected.index):
+        return (_about_rows(found.index, expected.index),)
+    return _sentences(found, _differ(found.to_numpy(), expected.to_numpy()), problem)
+
+
+def _about_rows(found: pd.Index, expected: pd.Index) -> str:
+    if len(found) != len(expected):
+        return f"{len(found):,} rows instead of {len(expected):,}"
+    first = int(np.flatnonzero(found != expected)[0])
+    return f"row {first} is {found[first]} instead of {expected[first]}"
+
+
+def _sentences(frame: pd.DataFrame, wrong: BoolArray, problem: str) -> tuple[str, ...]:
+    return tuple(
+        f"{name} at {frame.index[int(np.flatnonzero(wrong[:, column])[0])]} {problem} ({int(wrong[:, column].sum()):,} "
+        "such rows)"
+        for column, name in enumerate(frame.columns)
+        if wrong[:, column].any()
+    )
+
+
+def _differ(left: FloatArray, right: FloatArray) -> BoolArray:
+    return np.asarray((left != right) & ~(np.isnan(left) & np.isnan(right)))
