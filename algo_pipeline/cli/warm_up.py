@@ -1,11 +1,14 @@
 """Compile every kernel once, so that the first run does not wait for it: ``python -m algo_pipeline.cli.warm_up``.
 
-Numba keeps what it compiled on disk, beside the sources; a later start loads it in milliseconds.
+Numba keeps what it compiled on disk, beside the sources; a later start loads it in milliseconds. So does Python with
+the modules of large packages, which every hourly run imports in a process of its own: installers need not compile
+them, and a machine may be told to write no compiled modules (``PYTHONDONTWRITEBYTECODE``).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import sys
 
 import pandas as pd
@@ -13,6 +16,23 @@ import pandas as pd
 from algo_pipeline.common.types import Symbol
 
 _HOURS = 3_000
+_IMPORTED_BY_EVERY_RUN = (
+    "algo_pipeline.definitions",
+    "algo_pipeline.defs.live_session",
+    "algo_pipeline.defs.registration",
+    "alpaca.trading.client",
+    "ccxt",
+    "dagster_webserver.cli",
+    "mlflow.server",
+    "skops.io",
+)
+
+
+def compile_modules() -> None:
+    """Import what every run and every service imports, and keep the compiled modules."""
+    sys.dont_write_bytecode = False
+    for name in _IMPORTED_BY_EVERY_RUN:
+        importlib.import_module(name)
 
 
 def main() -> None:
@@ -36,4 +56,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     sys.stderr.write("Compiling kernels (first time only) …\n")
+    compile_modules()
     main()
