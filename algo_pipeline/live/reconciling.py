@@ -104,7 +104,7 @@ def _accept(session: Session, snapshot: Snapshot, comparison: Comparison, bar: p
     held = {symbol: quantity for symbol, quantity in state.holdings.items() if quantity}
     same = (state.cash, held) == (snapshot.account.cash, snapshot.holdings)
     if not same or state.fills or state.exiting.intersection(flat):
-        session.ledger.write(entries.reconciled(bar, snapshot, flat, comparison))
+        session.ledger.note(entries.reconciled(bar, snapshot, flat, comparison))
 
 
 def _stop(session: Session, bar: pd.Timestamp, found: Difference) -> None:

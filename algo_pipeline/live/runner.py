@@ -154,7 +154,7 @@ class _Hour:
         if unpriced:
             return f"no price is known of {', '.join(unpriced)}, which is held"
         closes = {symbol: price.close for symbol, price in found.items()}
-        session.ledger.write(*self._missed(snapshot), *mark_entries(session, snapshot, closes, self._bar))
+        session.ledger.note(*self._missed(snapshot), *mark_entries(session, snapshot, closes, self._bar))
         return None
 
     def _is_marked(self) -> bool:

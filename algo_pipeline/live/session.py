@@ -80,18 +80,37 @@ class Ledger:
     def __init__(self, journal: Journal, store: StateStore, clock: Clock, *, dry_run: bool = False) -> None:
         self.journal = journal
         self._store, self._clock, self._dry_run = store, clock, dry_run
+        self._noted: list[Entry] = []
         self.state: LiveState = store.load(journal)
+        self._journalled = self.state
 
     def write(self, *entries: Entry) -> None:
-        """Journal the entries, synced, before anything follows from them."""
+        """Journal what was noted and the entries, in one write, synced before anything follows from them."""
+        if not entries:
+            return
+        if self._dry_run:
+            self.state = fold(self.state, self._supposed(entries))
+            return
+        lines = self.journal.append([*self._noted, *entries], self._clock.now())
+        self._journalled = self.state = fold(self._journalled, lines)
+        self._noted.clear()
+
+    def note(self, *entries: Entry) -> None:
+        """Move the state on by entries from which nothing outside follows yet; the next write journals them first.
+
+        A run that dies before that has done nothing: the next one finds the same account and the same bars.
+        """
         if entries:
-            lines = self._supposed(entries) if self._dry_run else self.journal.append(entries, self._clock.now())
-            self.state = fold(self.state, lines)
+            self._noted += entries
+            self.state = fold(self.state, self._supposed(entries))
 
     def save(self) -> None:
         """Save the state beside the journal."""
-        if not self._dry_run:
-            self._store.save(self.state)
+        if self._dry_run:
+            return
+        noted, self._noted = self._noted, []
+        self.write(*noted)
+        self._store.save(self.state)
 
     def _supposed(self, entries: Sequence[Entry]) -> tuple[JournalLine, ...]:
         at, state = self._clock.now(), self.state
