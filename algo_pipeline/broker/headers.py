@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 import pandas as pd
 
@@ -33,7 +34,7 @@ class HeaderWatch:
     def note(self, headers: Mapping[str, str]) -> None:
         """Read one answer's headers; what can't be read is as good as absent."""
         with suppress(KeyError, ValueError, TypeError):
-            self.skew = self._wall_clock() - to_utc(parsedate_to_datetime(headers["Date"]))
+            self.skew = self._wall_clock() - _time_of(headers["Date"])
         try:
             remaining, resets_at_s = int(headers["X-Ratelimit-Remaining"]), float(headers["X-Ratelimit-Reset"])
         except (KeyError, ValueError):
@@ -51,3 +52,9 @@ class HeaderWatch:
             return 0.0
         until_reset_s = self._resets_at_s - self._wall_clock().timestamp()
         return min(until_reset_s, _LONGEST_WAIT_S) if until_reset_s > 0.0 else 0.0
+
+
+@lru_cache(maxsize=1)
+def _time_of(text: str) -> pd.Timestamp:
+    """Read a Date header; answers of one second share theirs."""
+    return to_utc(parsedate_to_datetime(text))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from algo_pipeline.common.errors import DataValidationError
 from algo_pipeline.common.time import BAR_NS, epoch_ns
-from algo_pipeline.common.types import BoolArray
+from algo_pipeline.common.types import BoolArray, FloatArray
 
 BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 PRICE_COLUMNS = BAR_COLUMNS[:4]
@@ -22,6 +22,12 @@ def empty_bars() -> pd.DataFrame:
     """A frame of bars without rows."""
     index = pd.DatetimeIndex([], tz="UTC", name=INDEX_NAME).as_unit("ns")
     return pd.DataFrame({column: np.empty(0) for column in BAR_COLUMNS}, index=index)
+
+
+def bar_values(bars: pd.DataFrame) -> FloatArray:
+    """The values of bars in the order of ``BAR_COLUMNS``, shape (n, 5); not to be written to."""
+    in_order = bars if tuple(bars.columns) == BAR_COLUMNS else bars[list(BAR_COLUMNS)]
+    return in_order.to_numpy()
 
 
 def validate_bars(bars: pd.DataFrame) -> pd.DataFrame:
@@ -79,9 +85,9 @@ def _structural_problem(bars: pd.DataFrame) -> str | None:
         )
     if not isinstance(bars.index, pd.DatetimeIndex) or str(bars.index.tz) != "UTC":
         return f"Bars must be indexed by tz-aware UTC open times; found {bars.index.dtype}."
-    wrong = [c for c in BAR_COLUMNS if bars[c].dtype != np.float64]
+    wrong = [f"{column}: {kind}" for column, kind in bars.dtypes.items() if kind != np.float64]
     if wrong:
-        return f"Bars must be float64; found {', '.join(f'{c}: {bars[c].dtype}' for c in wrong)}."
+        return f"Bars must be float64; found {', '.join(wrong)}."
     return None
 
 
@@ -90,7 +96,7 @@ def _value_rules(bars: pd.DataFrame) -> Iterator[tuple[str, BoolArray]]:
     step = np.diff(stamps, prepend=stamps[:1] - 1) if len(stamps) else stamps
     yield "open times are whole hours", stamps % BAR_NS != 0
     yield "open times are unique and ascending", step <= 0
-    values = bars[list(BAR_COLUMNS)].to_numpy()
+    values = bar_values(bars)
     yield "every value is finite", np.asarray(~np.isfinite(values).all(axis=1))
     yield "prices are positive", np.asarray((values[:, :4] <= 0).any(axis=1))
     o, h, low, c = values[:, 0], values[:, 1], values[:, 2], values[:, 3]

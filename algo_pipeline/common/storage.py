@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -69,9 +70,9 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, to_json(document) + "\n")
 
 
-def to_json(document: Any) -> str:
-    """Render strict JSON (no NaN, which becomes null), indented by two."""
-    return json.dumps(_jsonable(document), indent=2, allow_nan=False, ensure_ascii=False)
+def to_json(document: Any, indent: int | None = 2) -> str:
+    """Render strict JSON (no NaN, which becomes null), indented by two or, with None, on one line."""
+    return json.dumps(_jsonable(document), indent=indent, allow_nan=False, ensure_ascii=False)
 
 
 def read_json(path: Path) -> Any:
@@ -188,6 +189,8 @@ def _hash_column(digest: Any, name: str, column: pd.Series) -> None:
 
 
 def _jsonable(value: Any) -> Any:
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, dict):
         return {str(key): _jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -197,7 +200,7 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, np.generic):
         return _jsonable(value.item())
     if isinstance(value, float):
-        return value if np.isfinite(value) else None
+        return value if math.isfinite(value) else None
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
     if isinstance(value, Path):

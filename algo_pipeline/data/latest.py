@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import InsufficientHistoryError
-from algo_pipeline.common.schemas import BAR_COLUMNS, validate_bars
+from algo_pipeline.common.schemas import bar_values, validate_bars
 from algo_pipeline.common.time import bar_numbers
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.data.feature_registry import FEATURE_NAMES, FEATURES, MAX_WARMUP_BARS
@@ -124,7 +124,7 @@ class NewestBar:
 
 
 def _values(bars: pd.DataFrame) -> FloatArray:
-    return np.array(bars[list(BAR_COLUMNS)].to_numpy(), dtype=np.float64)
+    return np.array(bar_values(bars), dtype=np.float64)
 
 
 def _numbers(bars: pd.DataFrame) -> IntArray:

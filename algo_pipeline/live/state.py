@@ -5,6 +5,7 @@ The journal is the truth and is synced; this file is a shortcut and may be lost,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from loguru import logger
@@ -22,12 +23,21 @@ STATE_FILE = "state.json"
 STATE_VERSION = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The state that this process wrote last, and the file that it became."""
+
+    mark: tuple[int, int, int] | None
+    state: LiveState
+
+
 class StateStore:
-    """``state.json`` in ``folder``: atomic, checksummed, versioned."""
+    """``state.json`` in ``folder``: atomic, checksummed, versioned; read only if another has written it."""
 
     def __init__(self, folder: Path, files: Files | None = None) -> None:
         self._files: Files = files if files is not None else DiskFiles()
         self._path = folder / STATE_FILE
+        self._kept: _Kept | None = None
 
     @property
     def path(self) -> Path:
@@ -55,18 +65,28 @@ class StateStore:
         """Replace the file; a reader sees the old state or the new one. StorageError if the disk refuses."""
         content = {"version": STATE_VERSION, "state": to_document(state)}
         document = {"sha256": json_hash(content), "content": content}
-        self._files.replace(self._path, (to_json(document) + "\n").encode())
+        self._files.replace(self._path, (to_json(document, indent=None) + "\n").encode())
+        self._kept = _Kept(self._mark(), state)
 
     def _saved(self, journal: Journal) -> LiveState | None:
-        if not self._path.exists():
+        mark = self._mark()
+        if mark is None:
             return None
-        state = self._read()
+        state = self._kept.state if self._kept is not None and self._kept.mark == mark else self._read()
         if state is None:
             logger.warning("{} is damaged or of another version; it is made again from the journal.", self._path)
         elif journal.hash_at(state.offset) != state.last_hash:
             logger.warning("{} is no state of the journal beside it; it is made again from that.", self._path)
             return None
         return state
+
+    def _mark(self) -> tuple[int, int, int] | None:
+        """What tells this file from every other one that was ever here; None if there is none."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _read(self) -> LiveState | None:
         try:

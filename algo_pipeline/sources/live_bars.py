@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import DataValidationError
-from algo_pipeline.common.schemas import BAR_COLUMNS, INDEX_NAME, validate_bars
+from algo_pipeline.common.schemas import BAR_COLUMNS, INDEX_NAME, bar_values, validate_bars
 from algo_pipeline.common.time import BAR, epoch_ns
 from algo_pipeline.common.types import FloatArray, IntArray, Symbol
 from algo_pipeline.interfaces.market_data import MarketDataSource
@@ -61,7 +61,7 @@ class LiveBars:
             return
         fetched = self._source.fetch_bars(self._symbol, start, bar + BAR)
         try:
-            new = validate_bars(fetched[(fetched.index >= start) & (fetched.index <= bar)])
+            new = validate_bars(_between(fetched, start, bar))
         except DataValidationError as error:
             raise DataValidationError(
                 f"The {self._source.name} source gave invalid bars of {self._symbol}. {error.message}",
@@ -92,15 +92,17 @@ class LiveBars:
         """Closes, shape (n_bars,); not to be written to."""
         return self._values[: self._n_bars, _CLOSE]
 
-    def frame(self) -> pd.DataFrame:
-        """All bars, without a copy of their values; not to be written to."""
-        return pd.DataFrame(self._values[: self._n_bars], index=self.times(), columns=list(BAR_COLUMNS), copy=False)
+    def frame(self, first: int = 0) -> pd.DataFrame:
+        """The bars from the ``first``-th on, without a copy of their values; not to be written to."""
+        rows = slice(first, self._n_bars)
+        index = pd.DatetimeIndex(self._open_ns[rows], tz="UTC", name=INDEX_NAME)
+        return pd.DataFrame(self._values[rows], index=index, columns=list(BAR_COLUMNS), copy=False)
 
     def _load(self, bar: pd.Timestamp) -> None:
         """Take what is stored up to the bar that is decided on: a later one must not be seen."""
         stored = None if self._store is None else self._store.load(self._source.name, self._symbol)
         if stored is not None and stored.venue_symbol in ("", self._source.venue_symbol(self._symbol)):
-            self._append(stored.bars[(stored.bars.index >= self._start) & (stored.bars.index <= bar)])
+            self._append(_between(stored.bars, self._start, bar))
         self._is_loaded = True
 
     def _append(self, bars: pd.DataFrame) -> None:
@@ -109,7 +111,7 @@ class LiveBars:
             self._grow(n_new + _ROOM_BARS)
         place = slice(self._n_bars, self._n_bars + n_new)
         self._open_ns[place] = epoch_ns(pd.DatetimeIndex(bars.index))
-        self._values[place] = bars[list(BAR_COLUMNS)].to_numpy()
+        self._values[place] = bar_values(bars)
         self._n_bars += n_new
 
     def _grow(self, n_more: int) -> None:
@@ -118,3 +120,10 @@ class LiveBars:
         open_ns[: self._n_bars] = self._open_ns[: self._n_bars]
         values[: self._n_bars] = self._values[: self._n_bars]
         self._open_ns, self._values = open_ns, values
+
+
+def _between(bars: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+    """The bars that open from ``first`` to ``last``."""
+    opened_ns = epoch_ns(pd.DatetimeIndex(bars.index))
+    wanted = (opened_ns >= first.value) & (opened_ns <= last.value)
+    return bars if wanted.all() else bars[wanted]

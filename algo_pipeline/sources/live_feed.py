@@ -39,7 +39,7 @@ class LiveFeed(BarFeed):
         """The newest bar's features, shape (37,); no row where one of them is unknown."""
         history = self._histories[symbol]
         row = self._stream(symbol).latest().to_numpy()[0]
-        unknown = [name for name, value in zip(FEATURE_NAMES, row, strict=True) if np.isnan(value)]
+        unknown = [FEATURE_NAMES[place] for place in np.flatnonzero(np.isnan(row))]
         if history.n_bars < MAX_WARMUP_BARS:
             return Features(None, exact=False, reason=f"too little warm-up: {history.n_bars} of {MAX_WARMUP_BARS} bars")
         if unknown:
@@ -56,5 +56,5 @@ class LiveFeed(BarFeed):
         if stream is None:
             stream = self._streams[symbol] = FeatureStream(history.frame())
         elif stream.n_bars < history.n_bars:
-            stream.append(history.frame().iloc[stream.n_bars :])
+            stream.append(history.frame(first=stream.n_bars))
         return stream
