@@ -18,6 +18,7 @@ from algo_pipeline.backtest.broker_sim_decimals import EXACT, ROUNDED, ZERO, exa
 from algo_pipeline.backtest.broker_sim_fills import SimulatedFill, SimulatedTrip, simulated_trips
 from algo_pipeline.backtest.broker_sim_orders import Candle
 from algo_pipeline.backtest.realism import ExecutionOptions
+from algo_pipeline.backtest.reference_strategy import ReferenceStrategy, ReferenceView
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Side, Signal, Symbol
 
@@ -51,9 +52,21 @@ def reference_backtest(
     probability_by_symbol: Mapping[Symbol, pd.Series[float]],
     config: BacktestConfig,
     execution: ExecutionOptions | None = None,
+    *,
+    strategy: Mapping[str, object] | None = None,
+    conditions_by_symbol: Mapping[Symbol, pd.DataFrame] | None = None,
 ) -> ReferenceResult:
-    """Run one account bar by bar; parameters as ``engine.run_account_backtest``, inputs valid and aligned."""
-    trader = _Trader(bars_by_symbol, probability_by_symbol, config, execution or ExecutionOptions())
+    """Run one account bar by bar; parameters as ``engine.run_account_backtest``, inputs valid and aligned.
+
+    A strategy is named by its document: nothing of its code is used.
+    """
+    strategies = {
+        symbol: ReferenceStrategy(
+            strategy, config, probability_by_symbol[symbol], (conditions_by_symbol or {}).get(symbol), bars
+        )
+        for symbol, bars in bars_by_symbol.items()
+    }
+    trader = _Trader(bars_by_symbol, strategies, config, execution or ExecutionOptions())
     with localcontext(EXACT):
         for at in sorted(set().union(*(bars.index for bars in bars_by_symbol.values()))):
             trader.live_through(at)
@@ -67,7 +80,7 @@ class _Trader:
     def __init__(
         self,
         bars_by_symbol: Mapping[Symbol, pd.DataFrame],
-        probability_by_symbol: Mapping[Symbol, pd.Series[float]],
+        strategies: Mapping[Symbol, ReferenceStrategy],
         config: BacktestConfig,
         execution: ExecutionOptions,
     ) -> None:
@@ -75,7 +88,7 @@ class _Trader:
         self.config = config
         self.uses_limits = execution.limit_timeout_bars is not None
         self.candles = {symbol: _candles(bars) for symbol, bars in bars_by_symbol.items()}
-        self.probability = {symbol: values.to_dict() for symbol, values in probability_by_symbol.items()}
+        self.strategies = strategies
         self.result = ReferenceResult()
         self.peak = exact(config.initial_cash)
         self.closes: dict[Symbol, Decimal] = {}
@@ -129,20 +142,13 @@ class _Trader:
         pending = self.broker.pending_order(symbol)
         if pending is not None and pending.order.side is Side.SELL:
             return
-        signal = self._signal(self.probability[symbol].get(at, math.nan))
+        view = self.strategies[symbol].view(at)
         limit = self.closes[symbol] if self.uses_limits else None
-        if signal is Signal.FLAT:
+        if view.signal is Signal.FLAT:
             self.broker.cancel_pending(symbol)
             self._sell_all(symbol, at, limit)
-        elif signal is Signal.LONG and pending is None and self._is_flat(symbol) and self._has_rested(symbol):
-            self._buy(symbol, at, equity, limit)
-
-    def _signal(self, probability: float) -> Signal:
-        if math.isnan(probability):
-            return Signal.HOLD
-        if probability >= self.config.enter_threshold:
-            return Signal.LONG
-        return Signal.FLAT if probability <= self.config.exit_threshold else Signal.HOLD
+        elif view.signal is Signal.LONG and pending is None and self._is_flat(symbol) and self._has_rested(symbol):
+            self._buy(symbol, at, equity, view, limit)
 
     def _has_rested(self, symbol: Symbol) -> bool:
         bars_since = self.own_bars[symbol] - self.sold_out_at_bar.get(symbol, -math.inf)
@@ -153,9 +159,13 @@ class _Trader:
             order_id = f"{symbol.slug}-{at.value}-sell"
             self.broker.place_order(symbol, self.broker.quantity_held(symbol), Side.SELL, order_id, limit)
 
-    def _buy(self, symbol: Symbol, at: pd.Timestamp, equity: Decimal, limit: Decimal | None) -> None:
+    def _buy(
+        self, symbol: Symbol, at: pd.Timestamp, equity: Decimal, view: ReferenceView, limit: Decimal | None
+    ) -> None:
         config, close, step = self.config, self.closes[symbol], Decimal(1).scaleb(-self.config.step_decimals)
         fraction = exact(min(config.position_fraction, config.max_position_fraction))
+        if view.size_limit is not None:
+            fraction = min(fraction, view.size_limit)
         wanted = ROUNDED.divide(fraction * equity, close) - self.broker.quantity_held(symbol)
         if config.cash_buffer_bps is not None:
             wanted = min(wanted, ROUNDED.divide(self._free_cash(), self._set_aside(symbol)))
