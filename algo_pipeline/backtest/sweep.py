@@ -11,7 +11,7 @@ from algo_pipeline.backtest.accounting import TOLERANCE
 from algo_pipeline.backtest.inputs import Market, one_symbol_market
 from algo_pipeline.backtest.kernel_rules import KernelRules
 from algo_pipeline.backtest.metrics import METRIC_NAMES, annual_growth, elapsed_years
-from algo_pipeline.backtest.sweep_bars import SweepFigures, SweepMarket, sweep_by_bars
+from algo_pipeline.backtest.sweep_bars import SweepFigures, SweepMarket, daily_returns_by_bars, sweep_by_bars
 from algo_pipeline.backtest.sweep_kernel import sweep
 from algo_pipeline.backtest.sweep_rules import RuleGrid
 from algo_pipeline.common.errors import AccountingError
@@ -63,10 +63,37 @@ def run_sweep(
     return pd.DataFrame(combinations.columns() | _metrics(market, figures, rules[:, 0]))
 
 
+def sweep_daily_returns(
+    bars: pd.DataFrame,
+    probability: pd.Series[float],
+    grid: Mapping[str, Iterable[object]],
+    positions: IntArray,
+    base: BacktestConfig | None = None,
+) -> FloatArray:
+    """Daily UTC returns of some combinations of a grid, which :func:`run_sweep` does not keep.
+
+    Parameters
+    ----------
+    bars, probability, grid, base
+        As in :func:`run_sweep`.
+    positions : ndarray of shape (n,)
+        Rows of its table.
+
+    Returns
+    -------
+    ndarray of shape (n_days, n)
+        A row for each day that has bars, a column for each position, by the definition of the Sharpe ratio in
+        ``metrics.compute_metrics``.
+    """
+    market = _flat(one_symbol_market(bars, probability))
+    rules = RuleGrid.of(grid, base or BacktestConfig()).rules()[positions]
+    daily = np.empty((len(rules), len(market.day_ends)))
+    daily_returns_by_bars(market, rules, daily)
+    return daily.T
+
+
 def _run(market: Market, rules: FloatArray, progress: Callable[[int, int], None] | None) -> FloatArray:
-    days = market.open_ns // _DAY_NS
-    day_ends = np.flatnonzero(np.append(days[1:] != days[:-1], True))
-    flat = SweepMarket(market.opens[0], market.closes[0], market.probabilities[0], market.open_ns, day_ends)
+    flat = _flat(market)
     figures = np.empty((len(SweepFigures._fields), len(rules)))
     order = _by_thresholds_and_cooldown(rules)
     for start in range(0, len(rules), _CONFIGS_PER_STEP):
@@ -75,6 +102,12 @@ def _run(market: Market, rules: FloatArray, progress: Callable[[int, int], None]
         if progress is not None:
             progress(start + len(step), len(rules))
     return figures
+
+
+def _flat(market: Market) -> SweepMarket:
+    days = market.open_ns // _DAY_NS
+    day_ends = np.flatnonzero(np.append(days[1:] != days[:-1], True))
+    return SweepMarket(market.opens[0], market.closes[0], market.probabilities[0], market.open_ns, day_ends)
 
 
 def _figures(market: SweepMarket, rules: FloatArray) -> FloatArray:

@@ -55,6 +55,18 @@ def sweep_by_bars(market: SweepMarket, rules: FloatArray, figures: FloatArray) -
             figures[j, i] = row[j]
 
 
+@compiled_parallel
+def daily_returns_by_bars(market: SweepMarket, rules: FloatArray, daily: FloatArray) -> None:
+    """Fill ``daily``, shape (n_configs, n_days), with every configuration's returns of each day that has bars."""
+    n_bars = len(market.closes)
+    for i in prange(len(rules)):
+        own = rules_of(rules[i])
+        curve, fill_bars, quantities = np.empty((4, n_bars)), np.empty(n_bars, np.int64), np.empty(n_bars)
+        unlimited = np.full(1, np.inf)
+        run_symbol(market.opens, market.closes, market.probabilities, unlimited, own, curve, fill_bars, quantities)
+        daily[i] = curve_figures(market.open_ns, curve[0], own.initial_cash).daily_returns
+
+
 @compiled
 def rules_of(row: FloatArray) -> KernelRules:
     """The rules that a row of numbers stands for."""

@@ -97,8 +97,43 @@ def judgement_figures(judged: Judgement) -> tuple[Figure, ...]:
         Figure("Effective trials", count(judged.effective_trials), "independent trials that the correlated ones equal"),
         Figure("At the effective trials", certainty(judged.deflated_at_effective_trials), "deflated by them alone"),
         Figure("As the only try", certainty(judged.probabilistic), "probabilistic Sharpe ratio"),
+        *_overfitting_figures(judged),
         Figure("Holding the coin", number(judged.hold_sharpe), "its Sharpe ratio on the same days, without costs"),
         Figure("Needed for evidence", _duration(judged.days_needed), "with returns like these, before it is evidence"),
+    )
+
+
+def overfitting_sentence(judged: Judgement) -> str:
+    """What choosing the best was worth on other days; empty where it could not be measured."""
+    overfitting = judged.overfitting
+    if not math.isfinite(overfitting.probability):
+        return ""
+    tried = count(overfitting.n_configurations)
+    of = f"{tried} of {count(judged.n_trials)}" if overfitting.n_configurations < judged.n_trials else tried
+    return (
+        f"Probability of backtest overfitting {number(overfitting.probability)}: how often the best of {of} trials on"
+        " one half of the days is no better than their median on the other half; 0.50 is a coin flip."
+    )
+
+
+def _overfitting_figures(judged: Judgement) -> tuple[Figure, ...]:
+    overfitting = judged.overfitting
+    return (
+        Figure(
+            "Probability of backtest overfitting",
+            number(overfitting.probability),
+            "how often the best of one half of the days is no better than the median in the other",
+        ),
+        Figure(
+            "Probability of loss",
+            number(overfitting.probability_of_loss),
+            "how often the best of one half of the days loses in the other",
+        ),
+        Figure(
+            "Performance kept",
+            number(overfitting.degradation),
+            "slope of its Sharpe ratio in the other half on that in the one; below 0, the better it looked the worse",
+        ),
     )
 
 

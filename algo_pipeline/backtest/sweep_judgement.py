@@ -1,7 +1,8 @@
 """The best of a sweep's combinations, judged by the deflated Sharpe ratio of ``research.sharpe_statistics``.
 
 Trials count as independent, which they are not: that errs towards "no evidence". The effective number of trials, by
-their average correlation, is told beside it.
+their average correlation, is told beside it. Beside both stands the probability of backtest overfitting: what choosing
+the best was worth on days on which it was not chosen.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from algo_pipeline.backtest.metrics import DAYS_PER_YEAR
+from algo_pipeline.research.backtest_overfitting import N_BLOCKS, BacktestOverfitting
 from algo_pipeline.research.sharpe_statistics import (
     SharpeEstimate,
     deflated_sharpe_ratio,
@@ -22,6 +24,7 @@ from algo_pipeline.research.sharpe_statistics import (
 
 _ANNUAL = math.sqrt(DAYS_PER_YEAR)
 _WIDE = 2.0
+_NOT_MEASURED = BacktestOverfitting(n_days=0, n_configurations=0, n_blocks=N_BLOCKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class Judgement:
         Annualized Sharpe ratio of holding the coin over the same days, without costs.
     other_than_configured : mapping
         The configured values of the conditions that differ here from what is configured.
+    overfitting : BacktestOverfitting
+        Of choosing the best of the trials, or of a sample of 1,000; NaN under conditions that are not judged.
     """
 
     conditions: Mapping[str, object]
@@ -61,6 +66,7 @@ class Judgement:
     estimate: SharpeEstimate
     hold_sharpe: float = math.nan
     other_than_configured: Mapping[str, object] = field(default_factory=dict)
+    overfitting: BacktestOverfitting = _NOT_MEASURED
 
     @property
     def sharpe(self) -> float:

@@ -21,6 +21,7 @@ from algo_pipeline.backtest.sweep_figures import (
     judgement_figures,
     metric_text,
     metric_title,
+    overfitting_sentence,
 )
 from algo_pipeline.backtest.sweep_grid import CONDITIONS, SweepPlan
 from algo_pipeline.backtest.sweep_judgement import Judgement
@@ -155,6 +156,14 @@ def _judgement_document(sweep: Sweep, judged: Judgement) -> dict[str, Any]:
         "skewness": judged.estimate.skewness,
         "kurtosis": judged.estimate.kurtosis,
         "days_needed": judged.days_needed,
+        "probability_of_backtest_overfitting": judged.overfitting.probability,
+        "overfitting": {
+            "probability_of_loss": judged.overfitting.probability_of_loss,
+            "degradation": judged.overfitting.degradation,
+            "trials": judged.overfitting.n_configurations,
+            "days": judged.overfitting.n_days,
+            "blocks": judged.overfitting.n_blocks,
+        },
     }
 
 
@@ -180,6 +189,7 @@ def _context(report: SweepReport) -> dict[str, Any]:
         if judged.best is None
         else combination_text({name: plan.combination(judged.best)[name] for name in varied}),
         "conditions": combination_text(judged.conditions),
+        "overfitting": overfitting_sentence(judged),
         "by_conditions": condition_rows(report, MAX_CONDITIONS),
         "varied": varied,
         "columns": [metric_title(name) for name in columns],

@@ -16,11 +16,12 @@ import pandas as pd
 
 from algo_pipeline.backtest.engine import run_backtest
 from algo_pipeline.backtest.metrics import DAYS_PER_YEAR, METRIC_NAMES, curve_figures, sharpe_ratio
-from algo_pipeline.backtest.sweep import run_sweep
+from algo_pipeline.backtest.sweep import run_sweep, sweep_daily_returns
 from algo_pipeline.backtest.sweep_grid import CONDITIONS, SweepPlan
 from algo_pipeline.backtest.sweep_judgement import Judgement
 from algo_pipeline.common.time import epoch_ns
 from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.research.backtest_overfitting import probability_of_backtest_overfitting
 from algo_pipeline.research.sharpe_statistics import SharpeEstimate
 
 RANKED_BY: Mapping[str, bool] = {
@@ -35,7 +36,7 @@ RANKED_BY: Mapping[str, bool] = {
 }
 """Metrics that rank combinations, and whether more is better."""
 TOP = 20
-_CORRELATED = 60
+_COMPARED = 1_000
 _SEED = 20_140_731
 _ANNUAL = math.sqrt(DAYS_PER_YEAR)
 
@@ -75,6 +76,10 @@ class Sweep:
         config = self.plan.config(position)
         equity = run_backtest(self.bars, self.probability, config).equity
         return _daily_returns(equity, config.initial_cash)
+
+    def daily_return_table(self, positions: IntArray) -> FloatArray:
+        """:meth:`daily_returns` of many rows at once, shape (n_days, n_positions)."""
+        return sweep_daily_returns(self.bars, self.probability, self.plan.grid, positions, self.plan.base)
 
 
 class Ranked(NamedTuple):
@@ -127,7 +132,7 @@ def summarize_sweep(sweep: Sweep, metric: str = "sharpe", top: int = TOP) -> Swe
     own = sweep.plan.own_conditions()
     groups = _by_conditions(sweep.plan)
     hold = _hold_sharpe(sweep.bars)
-    judgements = tuple(_judge(sweep, *group, hold, with_correlation=group[0] == own) for group in groups)
+    judgements = tuple(_judge(sweep, *group, hold, between_trials=group[0] == own) for group in groups)
     place = next(place for place, (conditions, _) in enumerate(groups) if conditions == own)
     rows = sweep.rows.iloc[groups[place][1]]
     trials = _trials(rows)
@@ -156,24 +161,26 @@ def _by_conditions(plan: SweepPlan) -> list[tuple[dict[str, object], IntArray]]:
 
 
 def _judge(
-    sweep: Sweep, conditions: Mapping[str, object], positions: IntArray, hold_sharpe: float, with_correlation: bool
+    sweep: Sweep, conditions: Mapping[str, object], positions: IntArray, hold_sharpe: float, between_trials: bool
 ) -> Judgement:
     rows = sweep.rows.iloc[positions]
     trials = _trials(rows)
     sharpes = trials["sharpe"] / _ANNUAL
     best = int(sharpes.idxmax()) if len(trials) else None
+    daily = _daily_returns_of_sample(sweep, trials.index.to_numpy()) if between_trials else np.empty((0, 0))
     return Judgement(
         conditions=conditions,
         n_combinations=len(rows),
         n_traded=int((rows["turnover"] > 0.0).sum()),
         n_gained=int((rows["total_return"] > 0.0).sum()),
         n_trials=len(trials),
-        mean_correlation=_mean_correlation(sweep, trials.index.to_numpy()) if with_correlation else math.nan,
+        mean_correlation=_mean_correlation(daily),
         variance_of_trials=float(sharpes.var(ddof=1)),
         best=best,
         estimate=SharpeEstimate.of(np.empty(0) if best is None else sweep.daily_returns(best)),
         hold_sharpe=hold_sharpe,
         other_than_configured=sweep.plan.other_than_configured(conditions),
+        overfitting=probability_of_backtest_overfitting(daily),
     )
 
 
@@ -195,13 +202,18 @@ def _trials(rows: pd.DataFrame) -> pd.DataFrame:
     return distinct
 
 
-def _mean_correlation(sweep: Sweep, trials: IntArray) -> float:
-    """Average correlation between the daily returns of pairs of trials, from at most so many of them."""
-    if len(trials) < 2:
+def _daily_returns_of_sample(sweep: Sweep, trials: IntArray) -> FloatArray:
+    """Shape (n_days, n), of at most so many trials: all, or a random sample that keeps a large sweep quick."""
+    return sweep.daily_return_table(np.random.default_rng(_SEED).permutation(trials)[:_COMPARED])
+
+
+def _mean_correlation(daily: FloatArray) -> float:
+    """Average correlation between the daily returns of pairs of trials."""
+    n_trials = daily.shape[1]
+    if n_trials < 2:
         return math.nan
-    sample = np.random.default_rng(_SEED).permutation(trials)[:_CORRELATED]
-    matrix = np.atleast_2d(np.corrcoef(np.stack([sweep.daily_returns(int(position)) for position in sample])))
-    return float(matrix[~np.eye(len(sample), dtype=bool)].mean())
+    matrix = np.atleast_2d(np.corrcoef(daily, rowvar=False))
+    return float(matrix[~np.eye(n_trials, dtype=bool)].mean())
 
 
 def _best_first(rows: pd.DataFrame, metric: str, top: int) -> tuple[Ranked, ...]:

@@ -11,7 +11,13 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from algo_pipeline.backtest.sweep_figures import combination_text, field_text, metric_text, metric_title
+from algo_pipeline.backtest.sweep_figures import (
+    combination_text,
+    field_text,
+    metric_text,
+    metric_title,
+    overfitting_sentence,
+)
 from algo_pipeline.backtest.sweep_grid import CONDITIONS
 from algo_pipeline.backtest.sweep_report import SweepReport, condition_rows, sweep_document
 from algo_pipeline.common.formatting import count
@@ -39,6 +45,9 @@ def print_sweep(report: SweepReport, files: Mapping[str, Path], seconds: float) 
     if len(report.summary.by_conditions) > 1:
         console.print(_conditions(report))
     console.print(Panel(report.verdict, title="Verdict", title_align="left", border_style="dim"))
+    overfitting = overfitting_sentence(report.summary.judged)
+    if overfitting:
+        console.print(overfitting)
     kill_switch = "kill switch off" if report.kill_switch_is_off else "kill switch as swept"
     console.print(f"{count(report.sweep.plan.n_combinations)} combinations in {seconds:.1f} s, {kill_switch}.")
     console.print(f"Table: {files['csv']}", soft_wrap=True)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from algo_pipeline.backtest.metrics import METRIC_NAMES
-from algo_pipeline.backtest.sweep_figures import field_texts, judgement_figures
+from algo_pipeline.backtest.sweep_figures import field_texts, judgement_figures, overfitting_sentence
 from algo_pipeline.backtest.sweep_report import render_sweep_html, sweep_csv, sweep_document
 from algo_pipeline.backtest.sweep_summary import TOP
 from algo_pipeline_tests.backtest.sweep_samples import THRESHOLDS, sample_report, sample_sweep
@@ -95,6 +95,12 @@ class TestPage:
         for figure in judgement_figures(sample_report(*ALL).summary.judged):
             assert f"{figure.title} {figure.meaning} {figure.value}" in text
 
+    def test_the_probability_of_overfitting_stands_beside_the_verdict(self, sample_page: str) -> None:
+        sentence = overfitting_sentence(sample_report(*ALL).summary.judged)
+        assert sentence.startswith("Probability of backtest overfitting 0.")
+        text = shown(sample_page)
+        assert text.index("Verdict") < text.index(sentence) < text.index("Map A setting worth keeping")
+
     def test_the_best_twenty_are_listed(self) -> None:
         report = sample_report("enter_threshold=0.51:0.6:10", "exit_threshold=0.4,0.45,0.48")
         page = Page(render_sweep_html(report))
@@ -167,6 +173,8 @@ def test_the_document_says_what_the_page_says() -> None:
     assert document["combinations"] == 36
     assert document["verdict"] == report.verdict
     assert document["judged"]["deflated_sharpe_ratio"] == judged.deflated
+    assert document["judged"]["probability_of_backtest_overfitting"] == judged.overfitting.probability
+    assert document["judged"]["overfitting"]["trials"] == judged.n_trials
     assert document["judged"]["best"]["sharpe"] == pytest.approx(judged.sharpe, rel=1e-9)
     assert [each["conditions"]["fee_bps"] for each in document["by_conditions"]] == [0.0, 25.0]
     assert document["held"]["max_drawdown"] == 1.0
@@ -179,6 +187,7 @@ def test_the_document_says_what_the_page_says() -> None:
 def test_undefined_is_null_in_the_document() -> None:
     judged = sweep_document(sample_report("enter_threshold=0.998,0.999"))["judged"]
     assert judged["best"] is judged["sharpe"] is judged["deflated_sharpe_ratio"] is None
+    assert judged["probability_of_backtest_overfitting"] is None
 
 
 @pytest.mark.parametrize(

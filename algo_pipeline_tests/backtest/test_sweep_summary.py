@@ -9,11 +9,13 @@ import pytest
 
 from algo_pipeline.backtest.engine import run_backtest
 from algo_pipeline.backtest.report_tables import daily_returns
+from algo_pipeline.backtest.sweep_figures import overfitting_sentence
 from algo_pipeline.backtest.sweep_grid import plan_sweep
 from algo_pipeline.backtest.sweep_judgement import Judgement
 from algo_pipeline.backtest.sweep_summary import RANKED_BY, Sweep, summarize_sweep
 from algo_pipeline.backtest.sweep_verdict import is_evidence, sweep_verdict
 from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.research.backtest_overfitting import BacktestOverfitting, probability_of_backtest_overfitting
 from algo_pipeline.research.sharpe_statistics import SharpeEstimate, deflated_sharpe_ratio, expected_maximum_sharpe
 from algo_pipeline_tests.backtest.sweep_samples import THRESHOLDS, fair_bars, sample_sweep
 
@@ -96,6 +98,24 @@ class TestSummary:
         pairs = [np.corrcoef(*pair)[0, 1] for pair in ((first, second), (first, third), (second, third))]
         assert summarize_sweep(sweep).judged.mean_correlation == pytest.approx(np.mean(pairs))
 
+    def test_overfitting_is_that_of_the_daily_returns_of_all_trials(self) -> None:
+        sweep = sample_sweep(*THRESHOLDS, COSTS)
+        summary = summarize_sweep(sweep)
+        returns = np.stack([sweep.daily_returns(int(row)) for row in summary.trial_positions], axis=1)
+        expected = probability_of_backtest_overfitting(returns)
+        found = summary.judged.overfitting
+        assert (found.n_configurations, found.n_days) == (9, 96)
+        assert found.probability == expected.probability
+        assert found.degradation == pytest.approx(expected.degradation)
+        others = [each for each in summary.by_conditions if each is not summary.judged]
+        assert all(math.isnan(each.overfitting.probability) for each in others)
+
+    def test_daily_returns_of_many_rows_are_those_of_each(self) -> None:
+        sweep = sample_sweep(*THRESHOLDS, COSTS)
+        rows = np.array([20, 3, 11])
+        each = np.stack([sweep.daily_returns(int(row)) for row in rows], axis=1)
+        np.testing.assert_allclose(sweep.daily_return_table(rows), each, atol=1e-15)
+
     def test_holding_is_measured_on_the_days_of_the_bars_from_the_first_open(self) -> None:
         sweep = sample_sweep(*THRESHOLDS)
         ends = sweep.bars["close"].groupby(sweep.bars.index.floor("D")).last().to_numpy()
@@ -174,6 +194,24 @@ class TestJudgement:
         assert single.bar == 0.0
         assert single.deflated == single.deflated_at_effective_trials == single.probabilistic
         assert not single.spread_beyond_luck
+
+
+class TestOverfittingSentence:
+    MEASURED = BacktestOverfitting(1_500, 400, 16, probability=0.613, probability_of_loss=0.5, degradation=-0.4)
+
+    def test_it_says_what_the_probability_is_of(self) -> None:
+        assert overfitting_sentence(judgement(overfitting=self.MEASURED)) == (
+            "Probability of backtest overfitting 0.61: how often the best of 400 trials on one half of the days is no "
+            "better than their median on the other half; 0.50 is a coin flip."
+        )
+
+    def test_a_sample_of_the_trials_is_called_one(self) -> None:
+        sampled = dataclasses.replace(self.MEASURED, n_configurations=1_000)
+        sentence = overfitting_sentence(judgement(n_trials=9_000, overfitting=sampled))
+        assert "the best of 1,000 of 9,000 trials" in sentence
+
+    def test_it_is_silent_where_nothing_was_measured(self) -> None:
+        assert overfitting_sentence(judgement()) == ""
 
 
 class TestVerdict:

@@ -60,6 +60,7 @@ def test_it_prints_the_best_the_verdict_and_where_the_page_is(command: Command, 
     assert "under fee_bps 25" in words
     assert "6 combinations in" in words
     assert "kill switch off" in words
+    assert "Probability of backtest overfitting 0." in words
     assert f"{folder / 'sweep.html'}" in ended.out
     assert ended.err == ""
     assert len(pd.read_csv(folder / "sweep.csv")) == 6
