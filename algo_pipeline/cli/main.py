@@ -21,6 +21,8 @@ _MODULES = MappingProxyType(
         "decide": "decide",
         "replay": "replay",
         "status": "status",
+        "champion": "champion",
+        "promote": "promote",
         "halt": "controls",
         "resume": "controls",
         "doctor": "doctor",

@@ -22,6 +22,12 @@ def pairs(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
     return ",".join(symbols) or None
 
 
+def one_pair(ctx: click.Context, param: click.Parameter, value: str | None) -> Symbol | None:
+    """A pair, or None where none is given."""
+    with _as_bad_parameter(ctx, param):
+        return None if value is None else Symbol.parse(value)
+
+
 def utc_time(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
     """A time in ISO 8601, read as UTC."""
     with _as_bad_parameter(ctx, param):

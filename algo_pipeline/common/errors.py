@@ -125,6 +125,12 @@ class RegistryError(AlgoPipelineError):
     code = "registry"
 
 
+class NotDeployableError(AlgoPipelineError):
+    """A registered model does not fit what is deployed or configured here: choose another one, or another folder."""
+
+    code = "not_deployable"
+
+
 class PaperOnlyError(AlgoPipelineError):
     """A trading URL is not Alpaca's paper host or loopback; orders go nowhere else."""
 

@@ -7,7 +7,6 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from algo_pipeline.common.errors import CorruptFileError
 from algo_pipeline.common.time import utc_now
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.dataset import load_dataset
@@ -18,12 +17,15 @@ from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import span_metadata, stage
 from algo_pipeline.registry.bundle import ChampionBundle
 from algo_pipeline.registry.deployment import bundle_estimator, make_bundle
-from algo_pipeline.registry.ledger import PromotionEntry
-from algo_pipeline.registry.mlflow_registry import CHALLENGER, CHAMPION
+from algo_pipeline.registry.ledger import GATE, PromotionEntry
+from algo_pipeline.registry.mlflow_registry import CHALLENGER
 from algo_pipeline.registry.records import RegisteredVersion
+from algo_pipeline.registry.succession import Succession
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.promotion import Candidate, Champion, GateDecision, Policy, judge
 from algo_pipeline.research.splits import SplitPlan
+
+_WAIT_FOR_OTHER_PROMOTION_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,37 +117,62 @@ def promotion(
         recipe = pipeline.recipe()
         require_own_probabilities(recipe, data, splits, calibrator, oos_probabilities)
         require_own_version(registered_model, recipe, data)
-        deployed = _deployed_bundle(context, pipeline, symbol)
-        _settle_ledger(context, pipeline, symbol, deployed)
-        occupied_by = _incomparable(deployed, pipeline) if deployed else None
-        champion = None
-        if deployed and occupied_by is None:
-            champion = _champion(deployed, pipeline, data, splits, oos_probabilities)
         candidate = _candidate(pipeline, data, oos_probabilities, raw_ohlcv)
-        decision = judge(candidate, champion, Policy(pipeline.settings().promotion_policy), occupied_by)
-        outcome = _record(pipeline, symbol, registered_model, deployed, decision)
-        if decision.deployed:
-            _deploy(pipeline, symbol, data, calibrator.production, registered_model, decision)
+        succession = Succession(pipeline.settings().artifacts_dir, pipeline.registry(), symbol)
+        with succession.alone(_WAIT_FOR_OTHER_PROMOTION_S):
+            for found in succession.settle():
+                context.log.warning(found)
+            deployed = succession.deployed()
+            occupied_by = _incomparable(deployed, pipeline) if deployed else None
+            champion = None
+            if deployed and occupied_by is None:
+                champion = _champion(deployed, pipeline, data, splits, oos_probabilities)
+            decision = judge(candidate, champion, Policy(pipeline.settings().promotion_policy), occupied_by)
+            entry = _entry(pipeline, symbol, registered_model, deployed, decision)
+            if decision.deployed:
+                estimator = calibrator.production
+                succession.hand_over(entry, _bundle(pipeline, symbol, data, estimator, registered_model, decision))
+            else:
+                succession.record(entry)
+        _tag(pipeline, registered_model, decision)
         context.add_output_metadata(
             {
                 "reason": dg.MetadataValue.text(decision.reason),
                 "passed": decision.passed,
                 "deployed": decision.deployed,
-                "trading": outcome.trading,
-                "champion_version": outcome.champion_version or "none",
+                "trading": entry.trading,
+                "champion_version": entry.to_version or "none",
                 **{name: value for name, value in decision.figures.items() if name != "policy"},
             }
         )
-        return outcome
+        return Promotion(
+            registered_model.version, entry.to_version, decision.passed, decision.deployed, entry.trading, entry.reason
+        )
 
 
-def _deployed_bundle(context: dg.AssetExecutionContext, pipeline: Pipeline, symbol: Symbol) -> ChampionBundle | None:
-    """The deployed champion; a damaged one counts as none, and is replaced."""
-    try:
-        return pipeline.bundles().load(symbol)
-    except CorruptFileError as error:
-        context.log.warning(f"The deployed bundle can't be read and will be replaced: {error}")
-        return None
+@dg.asset_check(
+    asset=promotion,
+    partitions_def=SYMBOLS,
+    description="MLflow's alias champion points at the deployed version: one that was moved by hand is not followed.",
+)
+def alias_points_at_the_deployed_champion(
+    context: dg.AssetCheckExecutionContext, pipeline: Pipeline
+) -> dg.AssetCheckResult:
+    """Compare MLflow's alias with the deployed bundle."""
+    with stage(context):
+        from algo_pipeline.registry.moved_alias import moved_alias
+
+        bundle = pipeline.bundles().load(partition_symbol(context.partition_key))
+        moved = moved_alias(pipeline.registry(), bundle) if bundle else None
+        if moved is None:
+            version = f"version {bundle.model_version}" if bundle else "nothing"
+            return dg.AssetCheckResult(passed=True, description=f"The deployed champion is {version}.")
+        return dg.AssetCheckResult(
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{moved.message} {moved.remedy}",
+            metadata={"alias_version": moved.alias or "none", "deployed_version": moved.deployed},
+        )
 
 
 def _incomparable(bundle: ChampionBundle, pipeline: Pipeline) -> str | None:
@@ -162,14 +189,14 @@ def _incomparable(bundle: ChampionBundle, pipeline: Pipeline) -> str | None:
 
 def _candidate(pipeline: Pipeline, data: Dataset, oos: pd.DataFrame, bars: pd.DataFrame) -> Candidate:
     """What the gate must know of the newest version."""
-    from algo_pipeline.backtest.variants import run_variants
-    from algo_pipeline.backtest.verdict import pays_after_costs
+    from algo_pipeline.defs.evidence import run_evidence
 
-    runs = run_variants(bars, oos["probability"], pipeline.settings().backtest_config())
+    evidence = run_evidence(pipeline, bars, oos)
     return Candidate(
         recipe_hash=pipeline.recipe().hash,
         oos=oos,
-        pays_after_costs=pays_after_costs(runs.strategy),
+        pays_after_costs=evidence.has_after_cost_edge,
+        after_cost_p_value=evidence.after_cost_edge_p_value,
         training_end=data.training_end,
     )
 
@@ -200,45 +227,16 @@ def _is_same_model(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     return all(left[key] == right[key] for key in left if key != "split")
 
 
-def _settle_ledger(
-    context: dg.AssetExecutionContext, pipeline: Pipeline, symbol: Symbol, deployed: ChampionBundle | None
-) -> None:
-    """Record what an interrupted run left: the ledger is written before the bundle, so it may be ahead of it."""
-    lines = [line for line in pipeline.ledger().lines() if line["symbol"] == str(symbol)]
-    recorded = lines[-1]["to_version"] if lines else None
-    actual = deployed.model_version if deployed else None
-    if not lines or recorded == actual:
-        return
-    reason = f"Version {recorded} was recorded as champion but is not deployed: {actual or 'nothing'} is."
-    context.log.warning(reason)
-    pipeline.ledger().append(
-        PromotionEntry(
-            at=utc_now().isoformat(),
-            who="recovery",
-            symbol=str(symbol),
-            label=lines[-1]["label"],
-            candidate_version=lines[-1]["candidate_version"],
-            from_version=recorded,
-            to_version=actual,
-            trading=deployed.trading.value if deployed else "unchanged",
-            policy=pipeline.settings().promotion_policy,
-            passed=False,
-            reason=reason,
-            figures={},
-        )
-    )
-
-
-def _deploy(
+def _bundle(
     pipeline: Pipeline,
     symbol: Symbol,
     data: Dataset,
     estimator: Any,
     version: RegisteredVersion,
     decision: GateDecision,
-) -> None:
+) -> ChampionBundle:
     settings, source = pipeline.settings(), pipeline.market_data()
-    bundle = make_bundle(
+    return make_bundle(
         symbol=symbol,
         source=source.name,
         venue_symbol=source.venue_symbol(symbol),
@@ -249,36 +247,40 @@ def _deploy(
         history_start=pipeline.bars(symbol).index[0],
         trading=decision.trading,
         version=version,
+        strategy=pipeline.strategy(),
     )
-    pipeline.bundles().deploy(bundle)
-    pipeline.registry().set_alias(version.model_name, CHAMPION, version.version)
 
 
-def _record(
+def _entry(
     pipeline: Pipeline,
     symbol: Symbol,
     version: RegisteredVersion,
     before: ChampionBundle | None,
     decision: GateDecision,
-) -> Promotion:
-    previous = before.model_version if before else None
-    champion = version.version if decision.deployed else previous
-    trading = decision.trading.value if decision.deployed else "unchanged"
-    entry = PromotionEntry(
+) -> PromotionEntry:
+    from algo_pipeline.registry.hand_promotion import rules_sha256
+
+    settings, previous = pipeline.settings(), before.model_version if before else None
+    return PromotionEntry(
         at=utc_now().isoformat(),
-        who="gate",
+        who=GATE,
         symbol=str(symbol),
-        label=pipeline.settings().label,
+        label=settings.label,
         candidate_version=version.version,
         from_version=previous,
-        to_version=champion,
-        trading=trading,
-        policy=pipeline.settings().promotion_policy,
+        to_version=version.version if decision.deployed else previous,
+        trading=decision.trading.value if decision.deployed else "unchanged",
+        policy=settings.promotion_policy,
         passed=decision.passed,
         reason=decision.reason,
         figures=decision.figures,
+        run_id=version.run_id,
+        may_trade=decision.may_trade,
+        rules_sha256=rules_sha256(settings.backtest_config(), pipeline.strategy()),
     )
-    pipeline.ledger().append(entry)
+
+
+def _tag(pipeline: Pipeline, version: RegisteredVersion, decision: GateDecision) -> None:
+    """Let MLflow show the verdict beside the version."""
     tags = {"gate": "passed" if decision.passed else "not passed", "gate_reason": decision.reason}
     pipeline.registry().log_results(version, {}, tags, {})
-    return Promotion(version.version, champion, decision.passed, decision.deployed, trading, decision.reason)

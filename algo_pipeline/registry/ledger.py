@@ -11,6 +11,9 @@ from typing import Any
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.registry.chained_lines import ChainedLines
 
+GATE = "gate"
+"""Who decided, where it was not a person."""
+
 
 @dataclass(frozen=True, slots=True)
 class PromotionEntry:
@@ -32,7 +35,7 @@ class PromotionEntry:
     trading : str
         What was deployed (``on``, ``flat``) or ``unchanged``.
     policy : str
-        ``gated``, ``always``, or ``by_hand`` for a person's decision.
+        ``gated``, ``always``, ``by_hand`` for a person's decision, or ``none`` for what was merely found.
     passed : bool
         Whether the gate's rules are met.
     reason : str

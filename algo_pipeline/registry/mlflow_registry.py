@@ -5,6 +5,7 @@ MLflow is never on the path of a live decision: live reads the champion bundle i
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import tempfile
@@ -19,7 +20,7 @@ from algo_pipeline.common.errors import RegistryError
 from algo_pipeline.common.locks import file_lock
 from algo_pipeline.common.logger import MASK
 from algo_pipeline.registry.estimator_file import load_estimators
-from algo_pipeline.registry.records import DatasetReference, RegisteredVersion, TrainingRecord
+from algo_pipeline.registry.records import DatasetReference, RegisteredVersion, StoredModel, TrainingRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -115,6 +116,24 @@ class MlflowRegistry:
                     return None
                 raise
 
+    def stored_model(self, model_name: str, version: str) -> StoredModel:
+        """Read what the run of a registered version recorded.
+
+        Raises
+        ------
+        RegistryError
+            If there is no such version, or its run's files are missing or damaged.
+        """
+        with _translated(self._uri):
+            client = self._client()
+            run_id = _run_of(client, model_name, version)
+            run = client.get_run(run_id)
+            recipe, features = (_json_file(run_id, name) for name in ("config.json", "feature_list.json"))
+        parameters = dict(run.data.params)
+        made_from = (parameters.get("recipe_hash", ""), parameters.get("dataset_hash", ""))
+        registered = RegisteredVersion(model_name, version, run_id, str(run.info.experiment_id), *made_from)
+        return StoredModel(registered, parameters, recipe, tuple(features))
+
     def load_estimator(self, version: RegisteredVersion, trusted_types: tuple[str, ...]) -> Any:
         """Load a version's estimator through skops, trusting our own list of types and never the file's.
 
@@ -174,6 +193,29 @@ def _says_that_there_is_none(error: MlflowException) -> bool:
     """Whether model or alias doesn't exist; SQLite's store reports a missing alias as a bad parameter."""
     bad_alias = error.error_code == "INVALID_PARAMETER_VALUE" and "alias" in str(error)
     return bad_alias or error.error_code == "RESOURCE_DOES_NOT_EXIST"
+
+
+def _run_of(client: MlflowClient, model_name: str, version: str) -> str:
+    """The run that made a version; an unknown one is told beside those that there are."""
+    found = {str(each.version): each for each in client.search_model_versions(f"name = '{model_name}'")}
+    if version not in found:
+        known = ", ".join(sorted(found, key=int)) or "none"
+        raise RegistryError(
+            f"Version {version} of {model_name} is not registered; registered: {known}.",
+            "Choose one of them; MLflow's page of the model says how each was made.",
+        )
+    return str(found[version].run_id)
+
+
+def _json_file(run_id: str, name: str) -> Any:
+    import mlflow
+
+    try:
+        return json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{name}"))
+    except ValueError as error:
+        raise RegistryError(
+            f"{name} of run {run_id} is no valid JSON: {error}.", "Train and register the model again."
+        ) from error
 
 
 def _log_metrics(

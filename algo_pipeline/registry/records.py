@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from algo_pipeline.common.types import Symbol
 
@@ -82,6 +82,28 @@ class RegisteredVersion:
     experiment_id: str
     recipe_hash: str = ""
     dataset_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """What the experiment store says of how a registered version was made.
+
+    Attributes
+    ----------
+    version : RegisteredVersion
+        Which one.
+    parameters : mapping of str to str
+        Of its run.
+    recipe_document : mapping
+        Its recipe, as ``config.json`` holds it.
+    feature_names : tuple of str
+        Its inputs in order, as ``feature_list.json`` holds them.
+    """
+
+    version: RegisteredVersion
+    parameters: Mapping[str, str]
+    recipe_document: Mapping[str, Any]
+    feature_names: tuple[str, ...]
 
 
 def registered_model_name(symbol: Symbol, label: str) -> str:

@@ -12,6 +12,7 @@ from algo_pipeline.common.time import to_utc
 
 RECOVERY = "recovery"
 BY_HAND = "by_hand"
+NO_POLICY = "none"
 INTERRUPTED = "interrupted"
 _UNCHANGED = "unchanged"
 
@@ -80,4 +81,5 @@ def deploys(line: Line) -> bool:
 
 def _undoes(line: Line, last: Line) -> bool:
     is_recovery = line["who"] == RECOVERY and line["policy"] != BY_HAND
-    return is_recovery and line["figures"].get(INTERRUPTED, True) and line["to_version"] == last["from_version"]
+    interrupted = is_recovery and line["figures"].get(INTERRUPTED, True)
+    return bool(interrupted and line["to_version"] == last["from_version"])

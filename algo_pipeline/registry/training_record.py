@@ -153,6 +153,7 @@ def _parameters(training: Training) -> dict[str, str]:
         "last_bar": dataset.last_bar.isoformat(),
         "training_end": dataset.training_end.isoformat(),
         "dataset_hash": dataset.content_hash,
+        "base_rate": repr(float(dataset.target.mean())),
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 from dagster import AssetKey
 
 from algo_pipeline.definitions import build_definitions
+from algo_pipeline.research.claims import CLAIMS
 
 _REPOSITORY = Path(__file__).parents[2]
 
@@ -50,14 +51,13 @@ _ASSETS: dict[str, tuple[str, set[str], set[str]]] = {
 _LIVE = {"live_decision", "paper_order"}
 # Asset of each check, and whether it blocks.
 _CHECKS = {
+    **{claim.name: (claim.asset, True) for claim in CLAIMS},
     "bars_are_valid_and_on_the_hour": ("raw_ohlcv", True),
     "newest_bar_is_less_than_a_day_old": ("raw_ohlcv", False),
     "closes_agree_with_a_second_source": ("raw_ohlcv", False),
     "features_are_finite_after_warm_up": ("features", True),
-    "features_use_no_later_bar": ("features", True),
-    "training_rows_end_before_what_they_are_tested_on": ("splits", True),
-    "probabilities_cover_the_test_blocks_once": ("oos_probabilities", True),
     "cash_holdings_and_fees_add_up_to_equity": ("backtest_report", True),
+    "alias_points_at_the_deployed_champion": ("promotion", False),
 }
 
 
@@ -112,6 +112,12 @@ def test_the_checks_and_which_of_them_block(definitions: dg.Definitions) -> None
     found = {key.name: (key.asset_key.to_user_string(), graph.get(key).blocking) for key in graph.asset_check_keys}
     assert found == _CHECKS
     assert all(graph.get(key).description for key in graph.asset_check_keys)
+
+
+def test_the_check_of_a_claim_states_it(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    stated = {key.name: graph.get(key).description for key in graph.asset_check_keys}
+    assert {claim.name: stated[claim.name] for claim in CLAIMS} == {claim.name: claim.statement for claim in CLAIMS}
 
 
 def test_the_jobs_run_in_process_one_symbol_at_a_time(definitions: dg.Definitions) -> None:

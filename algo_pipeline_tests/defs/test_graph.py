@@ -246,7 +246,7 @@ def test_every_check_was_evaluated_and_holds(materialized: Workshop) -> None:
     keys = build_definitions().resolve_asset_graph().asset_check_keys
     with materialized.active() as settings, open_instance(settings) as instance:
         records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
-    assert len(records) == 8
+    assert set(records) == set(keys)
     assert {record.status.value for record in records.values()} == {"SUCCEEDED"}
 
 

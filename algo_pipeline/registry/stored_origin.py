@@ -1,0 +1,109 @@
+"""Whether a registered version may be deployed here, and what its run says of its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from algo_pipeline.common.errors import NotDeployableError, RegistryError
+from algo_pipeline.common.storage import json_hash
+from algo_pipeline.data.feature_registry import FEATURE_NAMES
+from algo_pipeline.registry.bundle import ChampionBundle
+from algo_pipeline.registry.deployment import ModelOrigin
+from algo_pipeline.registry.records import StoredModel
+
+_TEXTS = ("symbol", "label", "source", "venue_symbol", "recipe", "recipe_hash", "history_start", "training_end")
+_SIMULATED = "simulated"
+
+
+def stored_origin(stored: StoredModel) -> ModelOrigin:
+    """What a bundle must say of a registered version, from the record of its run.
+
+    Raises
+    ------
+    RegistryError
+        If the record lacks something, or its recipe is not the one that its hash names.
+    NotDeployableError
+        If it was trained on other features than this version computes.
+    """
+    texts = {name: _recorded(stored, name) for name in _TEXTS}
+    if json_hash(stored.recipe_document) != texts["recipe_hash"]:
+        raise RegistryError(
+            f"The recipe in config.json of {_name(stored)} is not the one that was trained: its hash differs.",
+            "Promote another version, or train anew: `algo-pipeline research`.",
+        )
+    _require_our_features(stored)
+    base_rate = float(_recorded(stored, "base_rate"))
+    return ModelOrigin(
+        **texts, recipe_document=stored.recipe_document, feature_names=stored.feature_names, base_rate=base_rate
+    )
+
+
+def require_fitting(
+    origin: ModelOrigin, version: str, *, label: str, source: str, deployed: ChampionBundle | None, real_account: bool
+) -> None:
+    """Refuse a model that learnt something else, or elsewhere, than what is configured and deployed.
+
+    Parameters
+    ----------
+    origin : ModelOrigin
+        Of the version.
+    version : str
+        Its number, for the message.
+    label, source : str
+        What the settings say.
+    deployed : ChampionBundle or None
+        What would be replaced.
+    real_account : bool
+        Whether orders would go to a paper account: simulated bars trade on loopback only.
+
+    Raises
+    ------
+    NotDeployableError
+        If it does not fit.
+    """
+    learnt = (origin.label, origin.source)
+    if learnt != (label, source):
+        raise _unfitting(version, learnt, "the settings name", (label, source), _OTHER_SETTINGS)
+    if deployed is not None and learnt != (deployed.label, deployed.source):
+        raise _unfitting(
+            version, learnt, "the deployed champion learnt", (deployed.label, deployed.source), _OTHER_HOME
+        )
+    if real_account and origin.source == _SIMULATED:
+        raise NotDeployableError(
+            f"Version {version} learnt from simulated bars, and orders would go to a paper account.",
+            "Models of simulated bars trade in a sandbox only: `algo-pipeline sandbox`.",
+        )
+
+
+_OTHER_SETTINGS = "Set ALGO_TRADER_LABEL and ALGO_TRADER_DATA_SOURCE to those of the version, or choose another one."
+_OTHER_HOME = "Keep one ALGO_TRADER_ARTIFACTS_DIR per label and source, or move the deployed bundle away first."
+
+
+def _unfitting(
+    version: str, learnt: tuple[str, str], whose: str, other: tuple[str, str], way: str
+) -> NotDeployableError:
+    words = f"Version {version} learnt {learnt[0]} from {learnt[1]}; {whose} {other[0]} from {other[1]}."
+    return NotDeployableError(words, way)
+
+
+def _require_our_features(stored: StoredModel) -> None:
+    given: Mapping[str, Any] = stored.recipe_document
+    if not tuple(given.get("features", ())) == stored.feature_names == FEATURE_NAMES:
+        raise NotDeployableError(
+            f"{_name(stored)} was trained on other features than this version of the program computes.",
+            "Promote another version, or train anew: `algo-pipeline research`.",
+        )
+
+
+def _recorded(stored: StoredModel, name: str) -> str:
+    if name not in stored.parameters:
+        raise RegistryError(
+            f"The run of {_name(stored)} does not record {name}, without which it can't be deployed.",
+            "Promote a version that was trained later, or train anew: `algo-pipeline research`.",
+        )
+    return stored.parameters[name]
+
+
+def _name(stored: StoredModel) -> str:
+    return f"{stored.version.model_name} version {stored.version.version}"
