@@ -10,6 +10,7 @@ from algo_pipeline.defs import (
     dataset,
     feature_engineering,
     ingestion,
+    leakage,
     live_automation,
     promotion,
     trading,
@@ -48,7 +49,7 @@ def build_definitions() -> dg.Definitions:
     """Everything that the web UI, the daemon and the commands run."""
     loaded = dg.load_definitions_from_modules(
         [
-            *(ingestion, feature_engineering, dataset, training, backtesting, promotion, automation),
+            *(ingestion, feature_engineering, dataset, training, backtesting, leakage, promotion, automation),
             *(trading, live_automation),
         ],
         resources=_resources(),

@@ -7,7 +7,7 @@ from algo_pipeline.defs.partitions import SYMBOLS
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import picture, span_metadata, stage, table
 from algo_pipeline.research.dataset import Dataset, build_dataset
-from algo_pipeline.research.splits import SplitPlan, purge_violations, walk_forward
+from algo_pipeline.research.splits import SplitPlan, walk_forward
 
 
 @dg.asset(
@@ -78,11 +78,13 @@ def splits(context: dg.AssetExecutionContext, pipeline: Pipeline, dataset: pd.Da
 @dg.asset_check(asset=splits, blocking=True, partitions_def=SYMBOLS, additional_ins={"dataset": dg.AssetIn("dataset")})
 def training_rows_end_before_what_they_are_tested_on(splits: SplitPlan, dataset: pd.DataFrame) -> dg.AssetCheckResult:
     """In every fold, no label of a base row reaches the calibration rows, and none of either reaches the test block."""
-    violations = purge_violations(splits, pd.DatetimeIndex(dataset.index))
+    from algo_pipeline.research.leakage import judge_purge
+
+    finding = judge_purge(splits, pd.DatetimeIndex(dataset.index))
     return dg.AssetCheckResult(
-        passed=not violations and splits.n_rows == len(dataset),
-        description="; ".join(map(str, violations[:5])) or f"{len(splits.all_folds)} folds keep the purge.",
-        metadata={"folds": len(splits.all_folds), "violations": len(violations)},
+        passed=finding.holds,
+        description=finding.describe(),
+        metadata={"folds": len(splits.all_folds), "violations": len(finding.violations)},
     )
 
 

@@ -3,12 +3,8 @@
 import dagster as dg
 import pandas as pd
 
-from algo_pipeline.data.causality import poison_violations, sample_positions, truncation_violations
 from algo_pipeline.defs.partitions import SYMBOLS
 from algo_pipeline.defs.stage import picture, span_metadata, stage, table
-
-_TRUNCATIONS = 5
-_CHECKED_BARS = 6_000
 
 
 @dg.asset(
@@ -97,14 +93,9 @@ def features_are_finite_after_warm_up(features: pd.DataFrame, raw_ohlcv: pd.Data
 def features_use_no_later_bar(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
     """Cutting off later bars, or replacing them by noise, changes no bit of any feature."""
     from algo_pipeline.data.features import build_features
+    from algo_pipeline.research.leakage import judge_causality
 
-    positions = sample_positions(len(raw_ohlcv), _TRUNCATIONS)
-    tail, tail_features = raw_ohlcv.iloc[-_CHECKED_BARS:], build_features(raw_ohlcv.iloc[-_CHECKED_BARS:])
-    found = truncation_violations(build_features, raw_ohlcv, features, positions)
-    found += poison_violations(build_features, tail, tail_features, len(tail) // 2)
+    finding = judge_causality(build_features, raw_ohlcv, features)
     return dg.AssetCheckResult(
-        passed=not found,
-        description="; ".join(found[:5])
-        or f"{len(positions)} truncations and one poisoning of the future left no trace.",
-        metadata={"truncations": len(positions), "violations": len(found)},
+        passed=finding.holds, description=finding.describe(), metadata={"violations": len(finding.violations)}
     )

@@ -106,16 +106,13 @@ def probabilities_cover_the_test_blocks_once(
     oos_probabilities: pd.DataFrame, splits: SplitPlan, dataset: pd.DataFrame
 ) -> dg.AssetCheckResult:
     """Every test row has exactly one probability, strictly between 0 and 1, from the fold whose test block holds it."""
-    expected = [dataset.index[fold.test] for fold in splits.folds]
-    folds = [number for number, index in enumerate(expected) for _ in index]
+    from algo_pipeline.research.leakage import judge_coverage
+
+    finding = judge_coverage(oos_probabilities, splits, pd.DatetimeIndex(dataset.index))
     probability = oos_probabilities["probability"]
-    covered = (
-        len(oos_probabilities) == len(folds) and (oos_probabilities.index == expected[0].append(expected[1:])).all()
-    )
-    right_fold = bool(covered) and list(oos_probabilities["fold"]) == folds
     return dg.AssetCheckResult(
-        passed=bool(covered) and right_fold and bool(((probability > 0) & (probability < 1)).all()),
-        description=f"{len(oos_probabilities):,} probabilities from {len(splits.folds)} folds.",
+        passed=finding.holds,
+        description=finding.describe(),
         metadata={
             "rows": len(oos_probabilities),
             "lowest": float(probability.min()),

@@ -68,7 +68,7 @@ FEATURES_ARE_THE_CODES = Claim(
     "Every stored value is, to the bit, the one that the bars give when the features are computed anew.",
 )
 FEATURES_KEEP_GAPS = Claim(
-    "features_are_missing_where_their_window_crosses_a_gap",
+    "features_are_missing_across_gaps",
     "features",
     "A feature is missing on every row whose window crosses a gap or whose warm-up has not passed, and on no other.",
 )
@@ -116,7 +116,7 @@ TEST_BLOCKS_ARE_COVERED = Claim(
     "Every test row has exactly one probability, strictly between 0 and 1, from the fold whose test block holds it.",
 )
 PROBABILITIES_ARE_THE_FOLDS = Claim(
-    "probabilities_come_from_the_model_of_their_own_fold",
+    "probabilities_come_from_their_own_folds_model",
     "oos_probabilities",
     "The probability of a bar is, to the bit, what the calibrated model of its own fold says of that bar's features.",
 )

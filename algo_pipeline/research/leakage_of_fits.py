@@ -86,11 +86,12 @@ def judge_models(
         Which of them to fit again (see :func:`refitted_folds`).
     """
     poison, probes, numbers = _Poison.like(dataset), _probes(dataset), tuple(folds)
-    found = tuple(
-        f"the model of {_name(number, plan)} is not what its {_size(plan.all_folds[number].base)} base rows give"
-        for number in numbers
-        if not _same_scores(_fitted(fit, poison, dataset, plan, recipe, number), models[number], probes)
-    )
+    with single_threaded():
+        found = tuple(
+            f"the model of {_name(number, plan)} is not what its {_size(plan.all_folds[number].base)} base rows give"
+            for number in numbers
+            if not _same_scores(_fitted(fit, poison, dataset, plan, recipe, number), models[number], probes)
+        )
     evidence = (
         f"{len(numbers)} of {len(models)} models, fitted again on {_range(plan, numbers)} base rows with noise for all "
         "other rows, are equal to the bit."
@@ -129,12 +130,15 @@ def judge_calibrators(
         In the order of ``plan.all_folds``.
     """
     poison = _Poison.like(dataset)
-    found = tuple(
-        f"the calibrator of {_name(number, plan)} is not what its {_size(fold.calibration)} rows give"
-        for number, (fold, stored) in enumerate(zip(plan.all_folds, calibrated, strict=True))
-        for again in calibrate(poison.outside(fold.calibration, dataset), _only(fold, plan), recipe, (models[number],))
-        if _map_of(again) != _map_of(stored)
-    )
+    with single_threaded():
+        found = tuple(
+            f"the calibrator of {_name(number, plan)} is not what its {_size(fold.calibration)} rows give"
+            for number, (fold, stored) in enumerate(zip(plan.all_folds, calibrated, strict=True))
+            for again in calibrate(
+                poison.outside(fold.calibration, dataset), _only(fold, plan), recipe, (models[number],)
+            )
+            if _map_of(again) != _map_of(stored)
+        )
     evidence = f"{len(calibrated)} calibrators, fitted again with noise for all other rows, are equal to the bit."
     return Finding(claims.CALIBRATORS_KEEP_TO_THEIR_ROWS, found, evidence)
 
@@ -144,11 +148,12 @@ def judge_kept_models(
 ) -> Finding:
     """Whether the models inside the calibrated ones are those that were fitted."""
     probes = _probes(dataset)
-    found = tuple(
-        f"the calibrated model of {_name(number, plan)} is not the one that was fitted"
-        for number, (model, holder) in enumerate(zip(models, calibrated, strict=True))
-        if not _same_scores(model, holder.model, probes)
-    )
+    with single_threaded():
+        found = tuple(
+            f"the calibrated model of {_name(number, plan)} is not the one that was fitted"
+            for number, (model, holder) in enumerate(zip(models, calibrated, strict=True))
+            if not _same_scores(model, holder.model, probes)
+        )
     evidence = f"{len(models)} models say the same of {len(probes):,} rows before and after calibration, to the bit."
     return Finding(claims.MODELS_ARE_KEPT, found, evidence)
 
@@ -170,8 +175,7 @@ def _refitted(head: Any, X: FloatArray, y: Any) -> Any:
 
 def _same_scores(left: Any, right: Any, probes: FloatArray) -> bool:
     """Whether two models have the same log-odds, to the bit, of rows that are and rows that never were."""
-    with single_threaded():
-        return np.array_equal(left.decision_function(probes), right.decision_function(probes))
+    return np.array_equal(left.decision_function(probes), right.decision_function(probes))
 
 
 def _probes(dataset: Dataset) -> FloatArray:

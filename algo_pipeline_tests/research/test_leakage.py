@@ -99,7 +99,7 @@ class TestStoredArtifacts:
     def test_one_changed_bit_of_one_probability_is_noticed(self, clean: Run) -> None:
         oos = clean.research.oos.copy()
         oos.iloc[77, 0] = np.nextafter(oos.iloc[77, 0], 1.0)
-        assert _alarms_of(clean, oos=oos)[0] == "probabilities_come_from_the_model_of_their_own_fold"
+        assert _alarms_of(clean, oos=oos)[0] == "probabilities_come_from_their_own_folds_model"
 
     def test_a_plan_of_another_dataset_is_noticed(self, clean: Run) -> None:
         made = clean.research

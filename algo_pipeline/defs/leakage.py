@@ -1,0 +1,220 @@
+"""The proof that nothing leaks, on every materialization: one blocking check for each claim about an artifact.
+
+Claims about features as they are made, folds and coverage are checked beside their assets; these judge what was stored.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from algo_pipeline.defs.backtesting import backtest_report
+from algo_pipeline.defs.dataset import dataset, load_dataset
+from algo_pipeline.defs.feature_engineering import features, labels
+from algo_pipeline.defs.io_managers import Estimators
+from algo_pipeline.defs.partitions import SYMBOLS
+from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.defs.stage import stage
+from algo_pipeline.defs.training import calibrator, model, oos_probabilities
+from algo_pipeline.research import claims
+from algo_pipeline.research.claims import Claim, Finding
+from algo_pipeline.research.splits import SplitPlan
+
+_Checked = Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]
+
+
+def _check(claim: Claim, asset: dg.AssetsDefinition, *others: str) -> _Checked:
+    """A blocking check of a claim about ``asset``, which also reads the other assets."""
+    return dg.asset_check(
+        asset=asset,
+        name=claim.name,
+        description=claim.statement,
+        blocking=True,
+        partitions_def=SYMBOLS,
+        additional_ins={name: dg.AssetIn(name) for name in others},
+    )
+
+
+def _result(finding: Finding) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=finding.holds, description=finding.describe(), metadata={"violations": len(finding.violations)}
+    )
+
+
+@_check(claims.FEATURES_ARE_THE_CODES, features, "raw_ohlcv")
+def features_equal_a_recomputation(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+    """Compute all features again."""
+    from algo_pipeline.data.features import build_features
+    from algo_pipeline.research.leakage import judge_recomputation
+
+    return _result(judge_recomputation(build_features, raw_ohlcv, features))
+
+
+@_check(claims.FEATURES_KEEP_GAPS, features, "raw_ohlcv")
+def features_are_missing_across_gaps(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+    """Find windows that cross gaps from the times of the bars alone."""
+    from algo_pipeline.research.leakage import judge_gaps
+
+    return _result(judge_gaps(features, raw_ohlcv))
+
+
+@_check(claims.LABELS_LOOK_AHEAD_EXACTLY, labels, "raw_ohlcv")
+def labels_equal_a_second_computation(labels: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+    """Compute all labels by other means."""
+    from algo_pipeline.research.leakage import judge_labels
+
+    return _result(judge_labels(labels, raw_ohlcv))
+
+
+@_check(claims.ROWS_ARE_THE_JOIN, dataset, "features", "labels")
+def dataset_rows_are_features_joined_with_the_label(
+    dataset: pd.DataFrame, features: pd.DataFrame, labels: pd.DataFrame
+) -> dg.AssetCheckResult:
+    """Join features and label again."""
+    from algo_pipeline.research.leakage import judge_join
+
+    return _result(judge_join(dataset, features, labels))
+
+
+@_check(claims.SCALERS_KEEP_TO_THEIR_ROWS, model, "dataset", "splits")
+def scalers_know_their_own_base_rows_only(
+    context: dg.AssetCheckExecutionContext,
+    pipeline: Pipeline,
+    model: Estimators,
+    dataset: pd.DataFrame,
+    splits: SplitPlan,
+) -> dg.AssetCheckResult:
+    """Fit every scaler again."""
+    with stage(context):
+        from algo_pipeline.research.leakage import judge_scalers
+
+        data = load_dataset(dataset, pipeline)
+        model.require(pipeline.recipe(), data)
+        return _result(judge_scalers(data, splits, model.items))
+
+
+@_check(claims.MODELS_KEEP_TO_THEIR_ROWS, model, "dataset", "splits")
+def models_learnt_from_their_own_base_rows_only(
+    context: dg.AssetCheckExecutionContext,
+    pipeline: Pipeline,
+    model: Estimators,
+    dataset: pd.DataFrame,
+    splits: SplitPlan,
+) -> dg.AssetCheckResult:
+    """Fit models again among noise."""
+    with stage(context):
+        from algo_pipeline.research import train
+        from algo_pipeline.research.leakage import judge_models, refitted_folds
+
+        data, recipe = load_dataset(dataset, pipeline), pipeline.recipe()
+        model.require(recipe, data)
+        folds = refitted_folds(splits, model.items)
+        return _result(judge_models(train.fit_models, data, splits, recipe, model.items, folds))
+
+
+@_check(claims.CALIBRATORS_KEEP_TO_THEIR_ROWS, calibrator, "dataset", "splits", "model")
+def calibrators_learnt_from_their_own_rows_only(
+    context: dg.AssetCheckExecutionContext,
+    pipeline: Pipeline,
+    calibrator: Estimators,
+    dataset: pd.DataFrame,
+    splits: SplitPlan,
+    model: Estimators,
+) -> dg.AssetCheckResult:
+    """Fit every calibrator again among noise."""
+    with stage(context):
+        from algo_pipeline.research import train
+        from algo_pipeline.research.leakage import judge_calibrators
+
+        data, recipe = load_dataset(dataset, pipeline), pipeline.recipe()
+        calibrator.require(recipe, data)
+        judged = judge_calibrators(train.fit_calibrators, data, splits, recipe, model.items, calibrator.items)
+        return _result(judged)
+
+
+@_check(claims.MODELS_ARE_KEPT, calibrator, "dataset", "splits", "model")
+def calibrated_models_are_those_of_their_folds(
+    context: dg.AssetCheckExecutionContext,
+    pipeline: Pipeline,
+    calibrator: Estimators,
+    dataset: pd.DataFrame,
+    splits: SplitPlan,
+    model: Estimators,
+) -> dg.AssetCheckResult:
+    """Let every model score the same rows before and after calibration."""
+    with stage(context):
+        from algo_pipeline.research.leakage import judge_kept_models
+
+        return _result(judge_kept_models(load_dataset(dataset, pipeline), splits, model.items, calibrator.items))
+
+
+@_check(claims.PROBABILITIES_ARE_THE_FOLDS, oos_probabilities, "dataset", "splits", "calibrator")
+def probabilities_come_from_their_own_folds_model(
+    context: dg.AssetCheckExecutionContext,
+    pipeline: Pipeline,
+    oos_probabilities: pd.DataFrame,
+    dataset: pd.DataFrame,
+    splits: SplitPlan,
+    calibrator: Estimators,
+) -> dg.AssetCheckResult:
+    """Let every fold's model score its test block again."""
+    with stage(context):
+        from algo_pipeline.research.leakage import judge_own_fold
+
+        data = load_dataset(dataset, pipeline)
+        calibrator.require(pipeline.recipe(), data)
+        return _result(judge_own_fold(oos_probabilities, data, splits, calibrator.items))
+
+
+@_check(claims.MODELS_CAME_BEFORE, oos_probabilities, "dataset", "splits")
+def models_were_fitted_before_the_bars_they_judge(
+    oos_probabilities: pd.DataFrame, dataset: pd.DataFrame, splits: SplitPlan
+) -> dg.AssetCheckResult:
+    """Compare when labels were known with what their fold judges."""
+    from algo_pipeline.research.leakage import judge_fitted_before
+
+    return _result(judge_fitted_before(oos_probabilities, splits, pd.DatetimeIndex(dataset.index)))
+
+
+@_check(claims.OUTCOMES_ARE_THE_DATASETS, oos_probabilities, "dataset", "splits")
+def outcomes_and_base_rates_are_those_of_the_dataset(
+    context: dg.AssetCheckExecutionContext,
+    pipeline: Pipeline,
+    oos_probabilities: pd.DataFrame,
+    dataset: pd.DataFrame,
+    splits: SplitPlan,
+) -> dg.AssetCheckResult:
+    """Look outcomes up again, and count base rates again."""
+    with stage(context):
+        from algo_pipeline.research.leakage import judge_outcomes
+
+        return _result(judge_outcomes(oos_probabilities, load_dataset(dataset, pipeline), splits))
+
+
+@_check(claims.TRADES_KEEP_TO_THE_RULES, backtest_report, "raw_ohlcv", "oos_probabilities")
+def trades_follow_the_configured_rules(
+    pipeline: Pipeline, backtest_report: pd.DataFrame, raw_ohlcv: pd.DataFrame, oos_probabilities: pd.DataFrame
+) -> dg.AssetCheckResult:
+    """Trade again by the settings."""
+    from algo_pipeline.backtest.leakage import judge_rules
+
+    return _result(judge_rules(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report))
+
+
+@_check(claims.TRADES_SEE_NO_FUTURE, backtest_report, "raw_ohlcv", "oos_probabilities")
+def trades_use_no_later_bar(
+    pipeline: Pipeline, backtest_report: pd.DataFrame, raw_ohlcv: pd.DataFrame, oos_probabilities: pd.DataFrame
+) -> dg.AssetCheckResult:
+    """Trade again without the later bars."""
+    from algo_pipeline.backtest.leakage import judge_trades
+
+    return _result(judge_trades(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report))
+
+
+def _strategy(pipeline: Pipeline) -> Any:
+    """The strategy's curve under the settings, as a function of bars and probabilities."""
+    from algo_pipeline.backtest.variants import run_variants
+
+    config = pipeline.settings().backtest_config()
+    return lambda bars, oos: run_variants(bars, oos["probability"], config).strategy.curve
