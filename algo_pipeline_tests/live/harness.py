@@ -23,6 +23,7 @@ from algo_pipeline.common.time import BAR, floor_to_bar
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.interfaces.broker import Account, BaseBroker, BrokerOrder, Position
+from algo_pipeline.interfaces.strategy import StrategyInterface
 from algo_pipeline.live.alerts import Alert
 from algo_pipeline.live.champion import BarView, Features
 from algo_pipeline.live.controls import halt, resume
@@ -305,6 +306,11 @@ class FakeBroker(BaseBroker):
         return value
 
 
+def scripted_volatility(probability: float) -> float:
+    """Anything but constant, and known where the probability is."""
+    return 0.002 + 0.03 * (probability * 997.0 % 1.0)
+
+
 @dataclass
 class FakeChampion:
     """A model whose probability is the feature row itself."""
@@ -321,16 +327,17 @@ class FakeChampion:
     training_end: pd.Timestamp = LONG_AGO
 
     base_rate: float = 0.5
+    own_strategy: StrategyInterface | None = None
 
     @property
-    def strategy(self) -> ThresholdStrategy:
-        return ThresholdStrategy(self.enter_threshold, self.exit_threshold)
+    def strategy(self) -> StrategyInterface:
+        return self.own_strategy or ThresholdStrategy(self.enter_threshold, self.exit_threshold)
 
     def probability(self, features: Any) -> float:
         return float(features)
 
     def volatility(self, features: Any) -> float:
-        return math.nan
+        return scripted_volatility(float(features))
 
 
 class ScriptedFeed:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from algo_pipeline.backtest.engine import run_account_backtest
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.live.events import Event
-from algo_pipeline_tests.live.harness import BTC, ETH, SOL, World, broken_promises, lost_orders
+from algo_pipeline.strategy.cost_aware import CostAwareStrategy
+from algo_pipeline_tests.live.harness import BTC, ETH, SOL, World, broken_promises, lost_orders, scripted_volatility
 from algo_pipeline_tests.live.worlds import LIVE, flat_bars, hour, random_world, scripted
 from algo_pipeline_tests.market import random_bars
 
@@ -44,11 +45,24 @@ def live_fills(world: World) -> list[tuple[pd.Timestamp, str, str]]:
     ]
 
 
+def scripted_conditions(probability: pd.Series) -> pd.DataFrame:
+    """What the harness's champions know of their bars."""
+    return pd.DataFrame({"volatility": probability.map(scripted_volatility), "base_rate": 0.5})
+
+
 def assert_equals_the_backtest(world: World) -> int:
     """Run every bar; compare mark by mark and order by order. Returns the number of fills."""
     for bar in world.times:
         world.tick(bar)
-    backtest = run_account_backtest(dict(world.bars), dict(world.probability), world.config)
+    strategy = next(iter(world.champions.values())).own_strategy
+    conditions = {symbol: scripted_conditions(table) for symbol, table in world.probability.items()}
+    backtest = run_account_backtest(
+        dict(world.bars),
+        dict(world.probability),
+        world.config,
+        strategy=strategy,
+        conditions_by_symbol=conditions,
+    )
     marks = {line.timestamp: line.details for line in world.lines_of(Event.MARK)}
     curve = backtest.curve.loc[world.times]
     assert list(marks) == list(curve.index)
@@ -81,6 +95,28 @@ def assert_equals_the_backtest(world: World) -> int:
 def test_orders_quantities_and_equity_equal_the_account_backtest(tmp_path_factory, seed, n_symbols, config):
     folder = tmp_path_factory.mktemp("parity")
     assert_equals_the_backtest(random_world(folder, seed, (BTC, ETH, SOL)[:n_symbols], 30, config))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 2**31),
+    n_symbols=st.integers(1, 3),
+    config=RULES,
+    strategy=st.builds(
+        CostAwareStrategy,
+        st.sampled_from([1, 24]),
+        edge_multiple=st.sampled_from([0.1, 1.0]),
+        kelly_fraction=st.sampled_from([0.002, 0.5]),
+    ),
+)
+def test_a_strategy_that_counts_costs_trades_what_its_backtest_trades(
+    tmp_path_factory, seed, n_symbols, config, strategy
+):
+    folder = tmp_path_factory.mktemp("cost_aware")
+    world = random_world(folder, seed, (BTC, ETH, SOL)[:n_symbols], 30, config)
+    for champion in world.champions.values():
+        champion.own_strategy = strategy
+    assert_equals_the_backtest(world)
 
 
 def test_a_long_run_with_the_default_rules_equals_the_backtest_through_the_kill_switch(tmp_path):

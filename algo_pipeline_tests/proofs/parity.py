@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.backtest.conditions import market_conditions
 from algo_pipeline.backtest.engine import AccountResult, run_account_backtest
 from algo_pipeline.common.config import PREFIX, load_settings
 from algo_pipeline.common.time import BAR, to_utc
@@ -25,11 +26,14 @@ from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.features import build_features
 from algo_pipeline.defs.replay import Replay, replay
+from algo_pipeline.interfaces.strategy import StrategyInterface
 from algo_pipeline.live.events import Event
 from algo_pipeline.live.journal import Journal
 from algo_pipeline.live.lines import JournalLine
-from algo_pipeline.registry.bundle import BundleStore
+from algo_pipeline.registry.bundle import BundleStore, ChampionBundle
 from algo_pipeline.registry.deployment import bundle_estimator
+from algo_pipeline.strategy.catalog import strategy_document
+from algo_pipeline.strategy.cost_aware import CostAwareStrategy
 from algo_pipeline_tests.proofs.sandbox_process import read_bars, sandbox_process
 
 LIVE = BacktestConfig(fee_in_base=True, cash_buffer_bps=50.0)
@@ -38,12 +42,13 @@ _URLS = ("alpaca_trading_url", "alpaca_data_url", "binance_url", "coingecko_url"
 
 @dataclass(frozen=True)
 class Scenario:
-    """One replay: which symbols, under which rules."""
+    """One replay: which symbols, under which rules; without a strategy, by the bundles' thresholds."""
 
     name: str
     symbols: tuple[Symbol, ...]
     rules: BacktestConfig
     least_fills: int = 0
+    strategy: StrategyInterface | None = None
 
 
 @dataclass(frozen=True)
@@ -71,16 +76,18 @@ class Verdict:
 
 
 def scenarios(symbols: Sequence[Symbol]) -> tuple[Scenario, ...]:
-    """One symbol and all; the default rules, none that stops trading, and a fraction at which cash binds."""
+    """One symbol and all; default rules, none that stops trading, cash that binds, and a strategy that counts costs."""
     first, every = (symbols[0],), tuple(symbols)
     on = replace(LIVE, max_drawdown=1.0)
     binding = replace(on, position_fraction=0.6, max_position_fraction=0.6)
+    cheap = replace(on, fee_bps=1.0, slippage_bps=0.5)
     return (
         Scenario(f"{first[0]}, defaults", first, LIVE),
         Scenario(f"{first[0]}, no kill switch", first, on, least_fills=300),
         Scenario(f"{len(every)} symbols, defaults", every, LIVE),
         Scenario(f"{len(every)} symbols, no kill switch", every, on, least_fills=300),
         Scenario(f"{len(every)} symbols, cash binds", every, binding, least_fills=300),
+        Scenario(f"{len(every)} symbols, cost-aware at 3 bps", every, cheap, 300, CostAwareStrategy(horizon_bars=1)),
     )
 
 
@@ -102,12 +109,21 @@ def train(files: Mapping[Symbol, Path], until: pd.Timestamp, folder: Path) -> No
 def prove(scenario: Scenario, files: Mapping[Symbol, Path], trained: Path, hours: int, folder: Path) -> Verdict:
     """Replay ``hours`` after the training end and compare with the account backtest."""
     files = {symbol: files[symbol] for symbol in scenario.symbols}
-    shutil.copytree(trained / "live" / "champion", folder / "live" / "champion")
+    _deploy(scenario, trained, folder)
     first = max(to_utc(_bundle(trained, symbol).training_end) for symbol in scenario.symbols)
     last = first + (hours - 1) * BAR
     live = _replayed(scenario, files, first, last, folder)
     lines = Journal(folder / "live").read()
     return _compared(scenario, lines, *_backtest(scenario, files, trained, first, last), live)
+
+
+def _deploy(scenario: Scenario, trained: Path, folder: Path) -> None:
+    """The trained bundles, with the scenario's strategy."""
+    shutil.copytree(trained / "live" / "champion", folder / "live" / "champion")
+    if scenario.strategy is not None:
+        for symbol in scenario.symbols:
+            made = replace(_bundle(trained, symbol), strategy=strategy_document(scenario.strategy))
+            BundleStore(folder).deploy(made)
 
 
 def _replayed(
@@ -129,13 +145,16 @@ def _replayed(
 def _backtest(
     scenario: Scenario, files: Mapping[Symbol, Path], trained: Path, first: pd.Timestamp, last: pd.Timestamp
 ) -> tuple[dict[Symbol, pd.Series], AccountResult]:
-    bars, probability = {}, {}
+    bars, probability, conditions = {}, {}, {}
     for symbol in scenario.symbols:
-        whole = read_bars(files[symbol])
-        values = bundle_estimator(_bundle(trained, symbol)).probability(build_features(whole))
+        whole, bundle = read_bars(files[symbol]), _bundle(trained, symbol)
+        values = bundle_estimator(bundle).probability(build_features(whole))
         probability[symbol] = pd.Series(values, index=whole.index).loc[first:last]
+        conditions[symbol] = market_conditions(whole, 0.5 if bundle.base_rate is None else bundle.base_rate)
         bars[symbol] = whole.loc[first:last]
-    return probability, run_account_backtest(bars, probability, scenario.rules)
+    return probability, run_account_backtest(
+        bars, probability, scenario.rules, strategy=scenario.strategy, conditions_by_symbol=conditions
+    )
 
 
 def _compared(
@@ -179,7 +198,7 @@ def _quantity(line: JournalLine) -> float:
     return float(line.details["filled_quantity"])
 
 
-def _bundle(folder: Path, symbol: Symbol) -> object:
+def _bundle(folder: Path, symbol: Symbol) -> ChampionBundle:
     bundle = BundleStore(folder).load(symbol)
     assert bundle is not None
     return bundle

@@ -13,8 +13,11 @@ from algo_pipeline.common.time import BAR
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.features import build_features
 from algo_pipeline.data.simulation import simulate_bars
+from algo_pipeline.live.events import Event
+from algo_pipeline.live.journal import Journal
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.deployment import bundle_estimator
+from algo_pipeline.strategy.cost_aware import CostAwareStrategy
 from algo_pipeline_tests.live_shop import bundle
 from algo_pipeline_tests.proofs import parity
 from algo_pipeline_tests.proofs.cases import CASES, outages, run_case
@@ -76,6 +79,18 @@ class TestParity:
         scenario = parity.Scenario("short", SYMBOLS[:n_symbols], rules, least_fills)
         verdict = parity.prove(scenario, floor.files, floor.trained, PARITY_HOURS, tmp_path)
         assert verdict.holds, parity.summary([verdict])
+
+    def test_a_strategy_that_counts_costs_trades_live_as_in_the_backtest(self, tmp_path, floor):
+        rules = replace(parity.LIVE, fee_bps=1.0, slippage_bps=0.5, max_drawdown=1.0)
+        strategy = CostAwareStrategy(horizon_bars=1, kelly_fraction=0.02)
+        scenario = parity.Scenario("cost-aware", SYMBOLS[:2], rules, 20, strategy)
+        verdict = parity.prove(scenario, floor.files, floor.trained, PARITY_HOURS, tmp_path)
+        assert verdict.holds, parity.summary([verdict])
+        decided = [line for line in Journal(tmp_path / "live").read() if line.event is Event.DECISION]
+        told = {name for line in decided for name in line.details.get("strategy", {})}
+        assert {"expected_move_bps", "edge_bps", "round_trip_cost_bps"} <= told
+        entered = {line.details["strategy"]["size_limit"] < 0.2 for line in decided if line.action == "enter"}
+        assert entered == {True, False}  # bets below the cap, and caps below the bet
 
 
 class TestExactlyOnce:
