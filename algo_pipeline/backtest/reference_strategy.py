@@ -81,7 +81,7 @@ class ReferenceStrategy:
         )
         variance = exact(volatility) ** 2 * horizon
         expected_move = ROUNDED.sqrt(ROUNDED.divide(2 * variance, _PI))
-        gain = 2 * (exact(probability) - exact(base_rate)) * expected_move
+        gain = 2 * (exact(probability) - max(exact(base_rate), exact(0.5))) * expected_move
         hurdle = multiple * 2 * (rate_of_bps(self._config.fee_bps) + rate_of_bps(self._config.slippage_bps))
         if gain >= hurdle:
             bet = ROUNDED.divide(kelly * (gain - hurdle), variance) if variance > 0 else ZERO

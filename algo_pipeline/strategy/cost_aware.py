@@ -2,7 +2,7 @@
 
 The score of a bar is the **expected gain** of being long over the label's horizon, beyond what the market does anyway:
 
-    expected gain = 2 · (P(label = 1) − base rate) · expected move
+    expected gain = 2 · (P(label = 1) − max(base rate, 1/2)) · expected move
     expected move = σ · √h · √(2/π)
 
 with σ the deviation of hourly log returns and h the horizon in bars. √(2/π) is the mean of the absolute value of a
@@ -10,8 +10,10 @@ normal variable in units of its deviation, √h its growth for returns without m
 *sign* of the move and not its size, a rise of the probability by δ turns losses of the mean size into gains of the
 mean size: a gain of 2·δ·E|move|. Were it to know the *mean* of a normal return instead, the same δ would be worth
 π/2 times as much (μ = σ·√h·√(2π)·δ near one half), so that the rule errs on the side of not trading. Against the base
-rate, not one half: the market's own drift is no edge of the model's, and a triple barrier has no reason to be hit
-half of the time.
+rate where that is above one half: the market's own drift is no edge of the model's. Against one half where it is below:
+of a triple barrier the label tells a touch of the upper one from all else, but not a fall from a market that stands
+still, and a probability that rises with the chance of any touch at all promises nothing. So what is not won counts as
+lost.
 
 LONG asks for a gain of ``edge_multiple`` round trips; FLAT for none at all, since the cost of getting in is spent and
 that of getting out is owed either way. Between them lies a band in which a holding stays and no other begins: the
@@ -57,8 +59,9 @@ def expected_move(volatility: float, horizon_bars: int) -> float:
 
 @compiled
 def expected_gain(probability: float, base_rate: float, move: float) -> float:
-    """What being long is expected to gain beyond the base rate, as a fraction; NaN if anything is unknown."""
-    return 2.0 * (probability - base_rate) * move
+    """What being long is expected to gain, as a fraction; NaN if anything is unknown."""
+    neutral = 0.5 if base_rate < 0.5 else base_rate  # NaN stays
+    return 2.0 * (probability - neutral) * move
 
 
 @compiled
@@ -206,9 +209,9 @@ class CostAwareStrategy(StrategyInterface):
     def describe(self, round_trip_cost: float) -> str:
         """Hurdle and size, in words."""
         return (
-            f"Enter where the expected gain over {self.horizon_bars} hours, 2 · (probability − base rate) · expected "
-            f"move, reaches {self._hurdle_words(round_trip_cost)}, exit where none is left; an entry is at most "
-            f"{self.kelly_fraction:g} of the growth-optimal bet"
+            f"Enter where the expected gain over {self.horizon_bars} hours, 2 · (probability − max(base rate, ½)) · "
+            f"expected move, reaches {self._hurdle_words(round_trip_cost)}, exit where none is left; an entry is at "
+            f"most {self.kelly_fraction:g} of the growth-optimal bet"
         )
 
     def parameters(self) -> Mapping[str, float]:

@@ -47,7 +47,7 @@ def random_strategy_market(seed: int, n_symbols: int) -> StrategyMarket:
 
 def _random_conditions(rng: np.random.Generator, index: pd.DatetimeIndex) -> pd.DataFrame:
     volatility = rng.choice([0.0, 0.001, 0.01, 0.05, 0.3], len(index)) * rng.uniform(0.5, 1.5, len(index))
-    base_rate = rng.choice([0.3, 0.45, 0.5], len(index))
+    base_rate = rng.choice([0.3, 0.5, 0.55, 0.7], len(index))
     volatility[rng.random(len(index)) < 0.1] = np.nan
     base_rate[rng.random(len(index)) < 0.05] = np.nan
     return pd.DataFrame({"volatility": volatility, "base_rate": base_rate}, index=index)
@@ -136,7 +136,7 @@ def test_no_entry_exceeds_the_cap_or_the_bet(seed: int) -> None:
     row = made.conditions[symbol].loc[decided]
     gain = (
         2
-        * (made.market.probability[symbol].loc[decided] - row["base_rate"])
+        * (made.market.probability[symbol].loc[decided] - row["base_rate"].clip(lower=0.5))
         * row["volatility"]
         * np.sqrt(made.strategy.horizon_bars * 2 / np.pi)
     )

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from algo_pipeline.backtest.kernel import KernelRules, action_at_close
+from algo_pipeline.backtest.kernel_rules import KernelRules, action_at_close, entry_order
 from algo_pipeline.common.types import Signal
+from algo_pipeline.interfaces.strategy import Outlook
 from algo_pipeline.live.decision import (
     NEVER_EXITED,
     SymbolView,
@@ -21,6 +22,7 @@ from algo_pipeline.live.decision import (
     peak_and_drawdown,
     unit_cash,
 )
+from algo_pipeline.strategy.cost_aware import CostAwareStrategy
 from algo_pipeline.strategy.signal_to_trade import Action
 from algo_pipeline_tests.live.harness import BTC, ETH, SOL
 from algo_pipeline_tests.live.worlds import LIVE
@@ -162,3 +164,69 @@ def test_the_action_is_the_kernels(probability, held, bars_since_exit, cooldown,
     seen = view(probability, held, bars_since_exit=bars_since_exit)
     (decision,) = decide(1e5, CASH, [seen], rules, must_exit="killed" if killed else None)
     assert decision.action is expected
+
+
+class TestCostAware:
+    """24 hours of 1 % each: an expected move of 390.9 bps, against the round trip's 60 bps."""
+
+    STRATEGY = CostAwareStrategy(24)
+
+    def decided(self, probability, held="0", **changes):
+        known = {"strategy": self.STRATEGY, "base_rate": 0.52, "volatility": 0.01} | changes
+        return one(probability, held, view=known)
+
+    def test_an_edge_that_pays_for_its_round_trip_enters_up_to_the_cap(self):
+        decision = self.decided(0.62)
+        assert (decision.signal, decision.action, decision.quantity) == (Signal.LONG, Action.ENTER, 200.0)
+        assert decision.reason == "enter: edge 78.2 bps reaches the round trip's 60 bps (expected move 391 bps)"
+
+    def test_a_small_surplus_is_a_small_bet(self):
+        decision = self.decided(0.598)  # 0.98 bps above the hurdle, half of it over 24 bps of variance: 2 % of equity
+        assert decision.action is Action.ENTER
+        assert decision.quantity == pytest.approx(20.4, abs=0.2)
+
+    def test_an_edge_below_the_cost_holds_and_says_so(self):
+        decision = self.decided(0.524)
+        assert (decision.signal, decision.action) == (Signal.HOLD, Action.NOTHING)
+        assert decision.reason == "edge 3.1 bps is below the round trip's 60 bps (expected move 391 bps)"
+        assert decision.figures["edge_bps"] == pytest.approx(3.127, abs=0.001)
+        assert decision.figures["round_trip_cost_bps"] == pytest.approx(60.0)
+
+    def test_a_holding_stays_until_no_edge_is_left(self):
+        assert self.decided(0.524, held="3").action is Action.NOTHING
+        left = self.decided(0.519, held="3")
+        assert (left.signal, left.action, left.quantity) == (Signal.FLAT, Action.EXIT, 3.0)
+
+    def test_without_a_volatility_it_holds_and_says_so(self):
+        decision = self.decided(0.9, volatility=math.nan)
+        assert (decision.signal, decision.action) == (Signal.HOLD, Action.NOTHING)
+        assert decision.reason == "the volatility or the base rate is not known"
+
+    def test_a_bet_too_small_to_order_is_told(self):
+        decision = self.decided(0.5967542)
+        assert (decision.signal, decision.action) == (Signal.LONG, Action.NOTHING)
+        assert "worth less than the minimum" in decision.reason
+
+
+@given(
+    probability=st.floats(0, 1) | st.just(math.nan),
+    base_rate=st.floats(0.2, 0.8),
+    volatility=st.floats(0, 0.3) | st.just(math.nan),
+    held=st.sampled_from(["0", "0.05", "3"]),
+    killed=st.booleans(),
+    strategy=st.builds(CostAwareStrategy, st.sampled_from([1, 24]), edge_multiple=st.floats(0, 2)),
+)
+def test_a_cost_aware_action_is_the_kernels(probability, base_rate, volatility, held, killed, strategy):
+    kernel_rules = KernelRules.from_config(LIVE, strategy.band(LIVE.round_trip_cost))
+    outlook = Outlook(probability, base_rate, volatility)
+    score, limit = strategy.assess(outlook, LIVE.round_trip_cost)
+    expected = Action(action_at_close(score, float(held), 100.0, NEVER_EXITED, killed, kernel_rules))
+    seen = view(probability, held, base_rate=base_rate, volatility=volatility, strategy=strategy)
+    (decision,) = decide(1e5, CASH, [seen], LIVE, must_exit="killed" if killed else None)
+    quantity = entry_order(1e5, 1e5, float(held), 100.0, limit, kernel_rules) if expected is Action.ENTER else None
+    if quantity == 0.0:
+        assert decision.action is Action.NOTHING
+    else:
+        assert decision.action is expected
+    if decision.action is Action.ENTER:
+        assert decision.quantity == quantity

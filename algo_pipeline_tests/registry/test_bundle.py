@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from algo_pipeline.common.errors import CorruptFileError, StorageError
-from algo_pipeline.common.storage import write_checked_json
+from algo_pipeline.common.storage import json_hash, write_checked_json
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.registry.bundle import FORMAT_VERSION, BundleStore, ChampionBundle
+from algo_pipeline.registry.deployment import bundle_strategy
 from algo_pipeline.research.promotion import Trading
+from algo_pipeline.strategy.catalog import strategy_document
+from algo_pipeline.strategy.cost_aware import CostAwareStrategy
+from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 from algo_pipeline_tests.registry.samples import BTC, sample_bundle
 
 
@@ -34,6 +39,38 @@ def test_what_is_deployed_is_loaded_bit_for_bit(store: BundleStore, bundle: Cham
     assert loaded.trading is Trading.FLAT
     assert json.dumps(loaded.to_document()) == json.dumps(bundle.to_document())
     assert json.loads(path.read_text())["sha256"] == bundle.sha256 == loaded.sha256
+
+
+def test_a_bundle_written_before_there_were_strategies_trades_by_its_thresholds(store: BundleStore) -> None:
+    old = replace(sample_bundle(), base_rate=None)
+    document = old.to_document()
+    assert not {"strategy", "base_rate"} & set(document)
+    write_checked_json(store.path(BTC), document)
+    loaded = store.load(BTC)
+    assert loaded is not None
+    assert loaded.sha256 == old.sha256 == json_hash(document)
+    assert bundle_strategy(loaded) == ThresholdStrategy(0.1 + 0.2 + 0.25, 1 / 3)
+
+
+def test_a_bundle_keeps_its_strategy_and_base_rate(store: BundleStore, bundle: ChampionBundle) -> None:
+    strategy = CostAwareStrategy(24, edge_multiple=1 / 3, kelly_fraction=0.1)
+    store.deploy(replace(bundle, strategy=strategy_document(strategy), base_rate=0.1 + 0.2))
+    loaded = store.load(BTC)
+    assert loaded is not None
+    assert bundle_strategy(loaded) == strategy
+    assert loaded.base_rate == 0.1 + 0.2
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"strategy": {"name": "martingale"}}, "martingale"),
+        ({"strategy": strategy_document(CostAwareStrategy(24)), "base_rate": None}, "base rate"),
+    ],
+)
+def test_a_strategy_that_cannot_be_used_is_refused(bundle: ChampionBundle, changes: dict, told: str) -> None:
+    with pytest.raises(CorruptFileError, match=told):
+        bundle_strategy(replace(bundle, **changes))
 
 
 def test_a_boosting_bundle_keeps_its_skops_bytes(store: BundleStore) -> None:

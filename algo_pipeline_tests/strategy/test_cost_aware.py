@@ -65,6 +65,11 @@ def test_a_base_rate_is_no_edge_however_high() -> None:
     assert signal_of(DAILY, Outlook(0.9, base_rate=0.9, volatility=0.05)) is Signal.FLAT
 
 
+def test_a_barrier_that_is_seldom_touched_is_no_edge_until_it_is_likelier_than_all_else() -> None:
+    at = {p: signal_of(DAILY, Outlook(p, base_rate=0.31, volatility=0.01)) for p in (0.45, 0.5, 0.55, 0.6)}
+    assert at == {0.45: Signal.FLAT, 0.5: Signal.FLAT, 0.55: Signal.HOLD, 0.6: Signal.LONG}
+
+
 @pytest.mark.parametrize("unknown", ["probability", "base_rate", "volatility"])
 def test_whatever_is_unknown_holds_and_buys_nothing(unknown: str) -> None:
     outlook = Outlook(**{"probability": 0.9, "base_rate": 0.5, "volatility": 0.05, unknown: math.nan})
