@@ -4,18 +4,17 @@ Claims about features as they are made, folds and coverage are checked beside th
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from algo_pipeline.backtest.leakage import Trade, judge_rules, judge_trades
 from algo_pipeline.defs.backtesting import backtest_report
 from algo_pipeline.defs.dataset import dataset, load_dataset
 from algo_pipeline.defs.feature_engineering import features, labels
 from algo_pipeline.defs.io_managers import Estimators
 from algo_pipeline.defs.partitions import SYMBOLS
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import stage
 from algo_pipeline.defs.training import calibrator, model, oos_probabilities
 from algo_pipeline.research import claims
 from algo_pipeline.research.claims import Claim, Finding
@@ -79,43 +78,38 @@ def dataset_rows_are_features_joined_with_the_label(
 
 @_check(claims.SCALERS_KEEP_TO_THEIR_ROWS, model, "dataset", "splits")
 def scalers_know_their_own_base_rows_only(
-    context: dg.AssetCheckExecutionContext,
     pipeline: Pipeline,
     model: Estimators,
     dataset: pd.DataFrame,
     splits: SplitPlan,
 ) -> dg.AssetCheckResult:
     """Fit every scaler again."""
-    with stage(context):
-        from algo_pipeline.research.leakage import judge_scalers
+    from algo_pipeline.research.leakage import judge_scalers
 
-        data = load_dataset(dataset, pipeline)
-        model.require(pipeline.recipe(), data)
-        return _result(judge_scalers(data, splits, model.items))
+    data = load_dataset(dataset, pipeline)
+    model.require(pipeline.recipe(), data)
+    return _result(judge_scalers(data, splits, model.items))
 
 
 @_check(claims.MODELS_KEEP_TO_THEIR_ROWS, model, "dataset", "splits")
 def models_learnt_from_their_own_base_rows_only(
-    context: dg.AssetCheckExecutionContext,
     pipeline: Pipeline,
     model: Estimators,
     dataset: pd.DataFrame,
     splits: SplitPlan,
 ) -> dg.AssetCheckResult:
     """Fit models again among noise."""
-    with stage(context):
-        from algo_pipeline.research import train
-        from algo_pipeline.research.leakage import judge_models, refitted_folds
+    from algo_pipeline.research import train
+    from algo_pipeline.research.leakage import judge_models, refitted_folds
 
-        data, recipe = load_dataset(dataset, pipeline), pipeline.recipe()
-        model.require(recipe, data)
-        folds = refitted_folds(splits, model.items)
-        return _result(judge_models(train.fit_models, data, splits, recipe, model.items, folds))
+    data, recipe = load_dataset(dataset, pipeline), pipeline.recipe()
+    model.require(recipe, data)
+    folds = refitted_folds(splits, model.items)
+    return _result(judge_models(train.fit_models, data, splits, recipe, model.items, folds))
 
 
 @_check(claims.CALIBRATORS_KEEP_TO_THEIR_ROWS, calibrator, "dataset", "splits", "model")
 def calibrators_learnt_from_their_own_rows_only(
-    context: dg.AssetCheckExecutionContext,
     pipeline: Pipeline,
     calibrator: Estimators,
     dataset: pd.DataFrame,
@@ -123,19 +117,17 @@ def calibrators_learnt_from_their_own_rows_only(
     model: Estimators,
 ) -> dg.AssetCheckResult:
     """Fit every calibrator again among noise."""
-    with stage(context):
-        from algo_pipeline.research import train
-        from algo_pipeline.research.leakage import judge_calibrators
+    from algo_pipeline.research import train
+    from algo_pipeline.research.leakage import judge_calibrators
 
-        data, recipe = load_dataset(dataset, pipeline), pipeline.recipe()
-        calibrator.require(recipe, data)
-        judged = judge_calibrators(train.fit_calibrators, data, splits, recipe, model.items, calibrator.items)
-        return _result(judged)
+    data, recipe = load_dataset(dataset, pipeline), pipeline.recipe()
+    calibrator.require(recipe, data)
+    judged = judge_calibrators(train.fit_calibrators, data, splits, recipe, model.items, calibrator.items)
+    return _result(judged)
 
 
 @_check(claims.MODELS_ARE_KEPT, calibrator, "dataset", "splits", "model")
 def calibrated_models_are_those_of_their_folds(
-    context: dg.AssetCheckExecutionContext,
     pipeline: Pipeline,
     calibrator: Estimators,
     dataset: pd.DataFrame,
@@ -143,15 +135,13 @@ def calibrated_models_are_those_of_their_folds(
     model: Estimators,
 ) -> dg.AssetCheckResult:
     """Let every model score the same rows before and after calibration."""
-    with stage(context):
-        from algo_pipeline.research.leakage import judge_kept_models
+    from algo_pipeline.research.leakage import judge_kept_models
 
-        return _result(judge_kept_models(load_dataset(dataset, pipeline), splits, model.items, calibrator.items))
+    return _result(judge_kept_models(load_dataset(dataset, pipeline), splits, model.items, calibrator.items))
 
 
 @_check(claims.PROBABILITIES_ARE_THE_FOLDS, oos_probabilities, "dataset", "splits", "calibrator")
 def probabilities_come_from_their_own_folds_model(
-    context: dg.AssetCheckExecutionContext,
     pipeline: Pipeline,
     oos_probabilities: pd.DataFrame,
     dataset: pd.DataFrame,
@@ -159,12 +149,11 @@ def probabilities_come_from_their_own_folds_model(
     calibrator: Estimators,
 ) -> dg.AssetCheckResult:
     """Let every fold's model score its test block again."""
-    with stage(context):
-        from algo_pipeline.research.leakage import judge_own_fold
+    from algo_pipeline.research.leakage import judge_own_fold
 
-        data = load_dataset(dataset, pipeline)
-        calibrator.require(pipeline.recipe(), data)
-        return _result(judge_own_fold(oos_probabilities, data, splits, calibrator.items))
+    data = load_dataset(dataset, pipeline)
+    calibrator.require(pipeline.recipe(), data)
+    return _result(judge_own_fold(oos_probabilities, data, splits, calibrator.items))
 
 
 @_check(claims.MODELS_CAME_BEFORE, oos_probabilities, "dataset", "splits")
@@ -179,17 +168,15 @@ def models_were_fitted_before_the_bars_they_judge(
 
 @_check(claims.OUTCOMES_ARE_THE_DATASETS, oos_probabilities, "dataset", "splits")
 def outcomes_and_base_rates_are_those_of_the_dataset(
-    context: dg.AssetCheckExecutionContext,
     pipeline: Pipeline,
     oos_probabilities: pd.DataFrame,
     dataset: pd.DataFrame,
     splits: SplitPlan,
 ) -> dg.AssetCheckResult:
     """Look outcomes up again, and count base rates again."""
-    with stage(context):
-        from algo_pipeline.research.leakage import judge_outcomes
+    from algo_pipeline.research.leakage import judge_outcomes
 
-        return _result(judge_outcomes(oos_probabilities, load_dataset(dataset, pipeline), splits))
+    return _result(judge_outcomes(oos_probabilities, load_dataset(dataset, pipeline), splits))
 
 
 @_check(claims.TRADES_KEEP_TO_THE_RULES, backtest_report, "raw_ohlcv", "oos_probabilities")
@@ -197,8 +184,6 @@ def trades_follow_the_configured_rules(
     pipeline: Pipeline, backtest_report: pd.DataFrame, raw_ohlcv: pd.DataFrame, oos_probabilities: pd.DataFrame
 ) -> dg.AssetCheckResult:
     """Trade again by the settings."""
-    from algo_pipeline.backtest.leakage import judge_rules
-
     return _result(judge_rules(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report))
 
 
@@ -207,14 +192,17 @@ def trades_use_no_later_bar(
     pipeline: Pipeline, backtest_report: pd.DataFrame, raw_ohlcv: pd.DataFrame, oos_probabilities: pd.DataFrame
 ) -> dg.AssetCheckResult:
     """Trade again without the later bars."""
-    from algo_pipeline.backtest.leakage import judge_trades
-
     return _result(judge_trades(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report))
 
 
-def _strategy(pipeline: Pipeline) -> Any:
+def _strategy(pipeline: Pipeline) -> Trade:
     """The strategy's curve under the settings, as a function of bars and probabilities."""
     from algo_pipeline.backtest.variants import run_variants
 
-    config = pipeline.settings().backtest_config()
-    return lambda bars, oos: run_variants(bars, oos["probability"], config).strategy.curve
+    config, strategy = pipeline.settings().backtest_config(), pipeline.strategy()
+
+    def trade(bars: pd.DataFrame, oos: pd.DataFrame) -> pd.DataFrame:
+        runs = run_variants(bars, oos["probability"], config, strategy=strategy, base_rate=oos["base_rate"])
+        return runs.strategy.curve
+
+    return trade

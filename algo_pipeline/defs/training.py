@@ -115,6 +115,7 @@ def probabilities_cover_the_test_blocks_once(
         description=finding.describe(),
         metadata={
             "rows": len(oos_probabilities),
+            "violations": len(finding.violations),
             "lowest": float(probability.min()),
             "highest": float(probability.max()),
         },
