@@ -13,9 +13,9 @@ from algo_pipeline.strategy.catalog import strategy_document, threshold_strategy
 def choices_document(config: BacktestConfig, strategy: StrategyInterface | None = None) -> dict[str, Any]:
     """All that someone chose about trading: the strategy and the rules that are no conditions.
 
-    What the venue charges and asks for and what the account starts with (``backtest.sweep_grid.CONDITIONS``) is nobody's
-    choice and left out. A fraction above the cap is the cap, a kill switch that no drawdown reaches is none, and
-    thresholds count where they are the strategy: so the same trading has one document.
+    What the venue charges and what the account starts with (``backtest.sweep_grid.CONDITIONS``) is nobody's choice and
+    left out. A fraction above the cap is the cap, a kill switch that no drawdown reaches is none, and thresholds count
+    where they are the strategy: so the same trading has one document.
 
     Parameters
     ----------
