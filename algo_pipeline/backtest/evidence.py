@@ -9,7 +9,9 @@ Each is tested by signal shuffling (``research.signal_shuffle``) at the level :d
 - *Edge after costs*: under the configured thresholds and costs, what is left after costs, in excess of the same
   exposure without timing, is more than shuffled signals earn that pay no costs. It can only be so if it is positive.
 
-"Edge" never means return: holding a market that rose is none.
+"Edge" never means return: holding a market that rose is none. And no edge shows in fewer than :data:`MINIMUM_ENTRIES`
+entries: a few long holdings are a few draws, and where they begin depends on the path that prices took before, which
+shuffling does not keep.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from algo_pipeline.research.evaluate import Evaluation
 
 LEVEL = 0.05
+MINIMUM_ENTRIES = 30
 _BARS_PER_YEAR = 365 * BARS_PER_DAY
 _MEAN, _T = 0, 1
 
@@ -59,10 +62,11 @@ class Evidence:
     log_loss_skill_interval : Interval
         Its block-bootstrap interval.
     zero_cost_edge_p_value, after_cost_edge_p_value : float
-        Of an edge, by signal shuffling; 1 if nothing was traded.
+        Of an edge, by signal shuffling; 1 with fewer than 30 entries.
     zero_cost_excess_return, after_cost_excess_return : float
         Sum of hourly returns per year less the mean of the shuffled signals' that pay no costs: what is earned in
-        excess of the same exposure without timing, as a fraction of equity. 0 if nothing was traded.
+        excess of the same exposure without timing, as a fraction of equity. 0 if nothing was traded, whatever it is
+        with few entries.
     n_shuffles : int
         Behind every p-value.
     n_entries : int
@@ -206,7 +210,8 @@ def _edge(
         return _Edge(1.0, 0.0, 0)
     shuffled = timings_of_shuffles(market, signals, free_rules or rules, shuffles.shifts)
     excess = _BARS_PER_YEAR * (own.mean_excess - float(shuffled[:, _MEAN].mean()))
-    return _Edge(share_at_least(shuffled[:, _T], own.t_value), excess, own.n_entries)
+    p_value = share_at_least(shuffled[:, _T], own.t_value) if own.n_entries >= MINIMUM_ENTRIES else 1.0
+    return _Edge(p_value, excess, own.n_entries)
 
 
 def _signal_market(bars: pd.DataFrame, oos: pd.DataFrame, shuffles: Shuffles) -> SignalMarket:

@@ -19,6 +19,7 @@ D. N. Politis, J. P. Romano, "A circular block-resampling procedure for stationa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -87,29 +88,36 @@ def signal_shuffle_p_value(oos: pd.DataFrame, n_shuffles: int = N_SHUFFLES, seed
 
     Notes
     -----
-    The score is ``Σ logit(p)·y``, the part of the log likelihood that depends on which probability meets which
-    outcome: by Neyman and Pearson no other is more powerful for calibrated probabilities. Adding a constant to the
-    log-odds of a fold, or to its outcomes, changes the score of every shuffle alike: a level, and so a drift, counts
-    for nothing.
+    The score is ``Σ √n · corr(logit p, y)`` over circles. Within a circle it orders shuffles as ``Σ logit(p)·y`` does,
+    the part of the log likelihood that depends on which probability meets which outcome: by Neyman and Pearson none is
+    more powerful for calibrated probabilities. A constant added to its log-odds or outcomes changes no shuffle: a
+    level, and so a drift, counts for nothing.
+
+    Circles weigh alike by the correlation. By the likelihood, those with bold probabilities would weigh more, and a
+    calibrator is bold after its model was lucky: luck would be judged in units that the luck itself made larger, and
+    a test at 5 % would speak far less often than that.
     """
     probability, outcome = (oos[name].to_numpy(dtype=np.float64) for name in ("probability", "outcome"))
     shuffles = draw_shuffles(oos["fold"].to_numpy(), n_shuffles, seed)
     log_odds = np.log(probability / (1.0 - probability))
-    observed, shuffled, scale = 0.0, np.zeros(n_shuffles), 0.0
-    for circle, (first, last) in enumerate(zip(shuffles.edges[:-1], shuffles.edges[1:], strict=True)):
-        x = log_odds[first:last] - log_odds[first:last].mean()
-        y = outcome[first:last] - outcome[first:last].mean()
-        scores = circular_products(x, y)
+    observed, shuffled = 0.0, np.zeros(n_shuffles)
+    for circle, (first, last) in enumerate(pairwise(shuffles.edges)):
+        scores = np.sqrt(last - first) * circular_correlations(log_odds[first:last], outcome[first:last])
         observed += scores[0]
         shuffled += scores[shuffles.shifts[:, circle]]
-        scale += float(np.linalg.norm(x) * np.linalg.norm(y))
-    return share_at_least(shuffled, observed - _ROUNDING * scale)
+    return share_at_least(shuffled, observed - _ROUNDING)
 
 
-def circular_products(x: FloatArray, y: FloatArray) -> FloatArray:
-    """``Σ_i x[(i + k) mod n]·y[i]`` for every shift k, shape (n,), by one Fourier transform of each."""
-    spectrum = np.fft.rfft(x) * np.conj(np.fft.rfft(y))
-    return np.asarray(np.fft.irfft(spectrum, n=len(x)))
+def circular_correlations(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Correlation of ``x[(i + k) mod n]`` with ``y[i]`` for every shift k, shape (n,), by Fourier transforms.
+
+    Zeros where x or y does not vary.
+    """
+    x, y = x - x.mean(), y - y.mean()
+    size = float(np.linalg.norm(x) * np.linalg.norm(y))
+    if size <= _ROUNDING:
+        return np.zeros(len(x))
+    return np.asarray(np.fft.irfft(np.fft.rfft(x) * np.conj(np.fft.rfft(y)), n=len(x)) / size)
 
 
 def share_at_least(shuffled: FloatArray, observed: float) -> float:

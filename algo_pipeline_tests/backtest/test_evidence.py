@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from algo_pipeline.backtest.evidence import Evidence, gather_evidence, threshold_signals
+from algo_pipeline.backtest.evidence import MINIMUM_ENTRIES, Evidence, gather_evidence, threshold_signals
+from algo_pipeline.backtest.timing import Signals
 from algo_pipeline.common.errors import DataValidationError
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Signal, Symbol
@@ -88,6 +89,15 @@ class TestVerdicts:
         assert evidence.n_entries == 1
         assert evidence.zero_cost_edge_p_value == evidence.after_cost_edge_p_value == 1.0
         assert verdicts(evidence) == (False, False, False)
+
+    def test_a_few_long_holdings_are_no_evidence_of_an_edge(self, planted):
+        bars, oos = planted
+        held = np.where(np.arange(len(oos)) % 1000 < 500, int(Signal.LONG), int(Signal.FLAT))
+        few = Signals(held.astype(np.int64), np.full(len(oos), 0.2))
+        evidence = gather_evidence(bars, oos, n_shuffles=19, signals=few)
+        assert 0 < evidence.n_entries < MINIMUM_ENTRIES
+        assert evidence.after_cost_edge_p_value == 1.0
+        assert evidence.after_cost_excess_return != 0.0
 
     def test_without_a_trade_there_is_no_edge(self, planted):
         never = BacktestConfig(enter_threshold=1.0, exit_threshold=0.0)

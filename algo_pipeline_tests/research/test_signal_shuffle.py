@@ -10,7 +10,7 @@ from algo_pipeline.data.feature_registry import FEATURES
 from algo_pipeline.data.labels import LABELS
 from algo_pipeline.research.signal_shuffle import (
     MINIMUM_SHIFT_ROWS,
-    circular_products,
+    circular_correlations,
     draw_shuffles,
     share_at_least,
     signal_shuffle_p_value,
@@ -77,28 +77,48 @@ class TestShuffles:
 
 
 class TestPValue:
-    @settings(max_examples=30, deadline=None)
-    @given(values=st.lists(st.tuples(st.floats(-3, 3), st.integers(0, 1)), min_size=1, max_size=40))
-    def test_products_of_all_shifts_are_those_of_rolled_arrays(self, values):
+    @settings(max_examples=50, deadline=None)
+    @given(values=st.lists(st.tuples(st.floats(-3, 3), st.integers(0, 1)), min_size=2, max_size=40))
+    def test_correlations_of_all_shifts_are_those_of_rolled_arrays(self, values):
         x, y = (np.array(column, dtype=float) for column in zip(*values, strict=True))
-        rolled = [float((np.roll(x, -k) * y).sum()) for k in range(len(x))]
-        assert circular_products(x, y) == pytest.approx(rolled, abs=1e-12 * (1 + np.abs(x).sum()))
+        if min(x.std(), y.std()) < 1e-6:
+            assert circular_correlations(np.full_like(x, x[0]), y).tolist() == [0.0] * len(x)
+        else:
+            rolled = [np.corrcoef(np.roll(x, -k), y)[0, 1] for k in range(len(x))]
+            assert circular_correlations(x, y) == pytest.approx(rolled, abs=1e-9)
 
-    def test_it_is_the_share_of_rolled_forecasts_whose_log_loss_is_as_low(self):
+    def test_it_is_the_share_of_rolled_forecasts_that_correlate_as_well(self):
         oos = random_frame(seed=5, skill=0.3)
         shuffles = draw_shuffles(oos["fold"].to_numpy(), n_shuffles=199, seed=6)
-        probability, outcome = oos["probability"].to_numpy(), oos["outcome"].to_numpy()
+        log_odds = np.split(np.log(oos["probability"] / (1 - oos["probability"])).to_numpy(), shuffles.edges[1:-1])
+        outcome = np.split(oos["outcome"].to_numpy(), shuffles.edges[1:-1])
 
-        def log_likelihood(p: np.ndarray) -> float:
-            return float(np.log(np.where(outcome == 1.0, p, 1.0 - p)).sum())
+        def score(shifts: np.ndarray) -> float:
+            rolled = [np.roll(part, -k) for part, k in zip(log_odds, shifts, strict=True)]
+            pairs = zip(rolled, outcome, strict=True)
+            return float(sum(np.sqrt(len(x)) * np.corrcoef(x, y)[0, 1] for x, y in pairs))
 
-        as_good = 0
-        for shifts in shuffles.shifts:
-            parts = np.split(probability, shuffles.edges[1:-1])
-            rolled = np.concatenate([np.roll(part, -k) for part, k in zip(parts, shifts, strict=True)])
-            as_good += log_likelihood(rolled) >= log_likelihood(probability)
+        as_good = sum(score(shifts) >= score(np.zeros(3, int)) for shifts in shuffles.shifts)
         assert 1 < as_good < 150
         assert signal_shuffle_p_value(oos, n_shuffles=199, seed=6) == (1 + as_good) / 200
+
+    def test_within_a_fold_it_is_the_share_with_as_low_a_log_loss(self):
+        oos = random_frame(seed=3, skill=0.3, sizes=(2000,))
+        probability, outcome = oos["probability"].to_numpy(), oos["outcome"].to_numpy()
+
+        def log_likelihood(shift: int) -> float:
+            p = np.roll(probability, -shift)
+            return float(np.log(np.where(outcome == 1.0, p, 1.0 - p)).sum())
+
+        shifts = draw_shuffles(oos["fold"].to_numpy(), n_shuffles=199, seed=6).shifts[:, 0]
+        as_good = sum(log_likelihood(shift) >= log_likelihood(0) for shift in shifts)
+        assert 1 < as_good < 150
+        assert signal_shuffle_p_value(oos, n_shuffles=199, seed=6) == (1 + as_good) / 200
+
+    def test_a_fold_of_bold_probabilities_weighs_no_more_than_the_others(self):
+        oos = random_frame(seed=8, skill=0.2)
+        log_odds = np.log(oos["probability"] / (1 - oos["probability"])) * np.where(oos["fold"] == 1, 3.0, 1.0)
+        assert signal_shuffle_p_value(oos.assign(probability=logistic(log_odds))) == signal_shuffle_p_value(oos)
 
     def test_a_forecast_counts_among_its_shuffles(self):
         assert share_at_least(np.array([1.0, 2.0, 3.0]), 2.0) == 3 / 4
