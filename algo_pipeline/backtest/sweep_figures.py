@@ -112,7 +112,8 @@ def overfitting_sentence(judged: Judgement) -> str:
     of = f"{tried} of {count(judged.n_trials)}" if overfitting.n_configurations < judged.n_trials else tried
     return (
         f"Probability of backtest overfitting {number(overfitting.probability)}: how often the best of {of} trials on"
-        " one half of the days is no better than their median on the other half; 0.50 is a coin flip."
+        " one half of the days is no better than their median on the other half (0.50 is a coin flip); it loses there"
+        f" with probability {number(overfitting.probability_of_loss)}."
     )
 
 

@@ -202,7 +202,7 @@ class TestOverfittingSentence:
     def test_it_says_what_the_probability_is_of(self) -> None:
         assert overfitting_sentence(judgement(overfitting=self.MEASURED)) == (
             "Probability of backtest overfitting 0.61: how often the best of 400 trials on one half of the days is no "
-            "better than their median on the other half; 0.50 is a coin flip."
+            "better than their median on the other half (0.50 is a coin flip); it loses there with probability 0.50."
         )
 
     def test_a_sample_of_the_trials_is_called_one(self) -> None:
