@@ -70,9 +70,9 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, to_json(document) + "\n")
 
 
-def to_json(document: Any, indent: int | None = 2) -> str:
-    """Render strict JSON (no NaN, which becomes null), indented by two or, with None, on one line."""
-    return json.dumps(_jsonable(document), indent=indent, allow_nan=False, ensure_ascii=False)
+def to_json(document: Any) -> str:
+    """Render strict JSON (no NaN, which becomes null), indented by two."""
+    return json.dumps(_jsonable(document), indent=2, allow_nan=False, ensure_ascii=False)
 
 
 def read_json(path: Path) -> Any:
@@ -94,8 +94,14 @@ def read_json(path: Path) -> Any:
 
 def write_checked_json(path: Path, document: Any) -> None:
     """Write ``document`` in an envelope ``{"sha256": …, "content": …}``, atomically."""
+    write_text(path, checked_json(document) + "\n")
+
+
+def checked_json(document: Any, indent: int | None = 2) -> str:
+    """What :func:`write_checked_json` writes, indented by two or, with None, on one line."""
     content = _jsonable(document)
-    write_json(path, {"sha256": json_hash(content), "content": content})
+    envelope = {"sha256": _plain_hash(content), "content": content}
+    return json.dumps(envelope, indent=indent, allow_nan=False, ensure_ascii=False)
 
 
 def read_checked_json(path: Path) -> Any:
@@ -169,7 +175,11 @@ def frame_hash(frame: pd.DataFrame) -> str:
 
 def json_hash(document: Any) -> str:
     """SHA-256 of a document's canonical JSON (sorted keys, no blanks)."""
-    canonical = json.dumps(_jsonable(document), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _plain_hash(_jsonable(document))
+
+
+def _plain_hash(document: Any) -> str:
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

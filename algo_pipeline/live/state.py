@@ -11,7 +11,7 @@ from pathlib import Path
 from loguru import logger
 
 from algo_pipeline.common.errors import CorruptFileError, StorageError
-from algo_pipeline.common.storage import json_hash, read_checked_json, to_json
+from algo_pipeline.common.storage import checked_json, read_checked_json
 from algo_pipeline.live.files import DiskFiles, Files
 from algo_pipeline.live.journal import WAY_OUT, Journal
 from algo_pipeline.live.state_fold import NOT_READABLE, apply, fold
@@ -64,8 +64,7 @@ class StateStore:
     def save(self, state: LiveState) -> None:
         """Replace the file; a reader sees the old state or the new one. StorageError if the disk refuses."""
         content = {"version": STATE_VERSION, "state": to_document(state)}
-        document = {"sha256": json_hash(content), "content": content}
-        self._files.replace(self._path, (to_json(document, indent=None) + "\n").encode())
+        self._files.replace(self._path, (checked_json(content, indent=None) + "\n").encode())
         self._kept = _Kept(self._mark(), state)
 
     def _saved(self, journal: Journal) -> LiveState | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -17,11 +18,13 @@ def position_symbol(symbol: Symbol) -> str:
     return f"{symbol.base}{symbol.quote}"
 
 
+@cache
 def asset_id(symbol: Symbol) -> str:
     """The asset's UUID in lists of assets and in orders."""
     return str(uuid5(NAMESPACE_URL, f"sandbox/asset/{symbol}"))
 
 
+@cache
 def position_asset_id(symbol: Symbol) -> str:
     """The UUID of the same coin in positions: Alpaca's is another one."""
     return str(uuid5(NAMESPACE_URL, f"sandbox/position/{symbol}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
@@ -212,19 +212,23 @@ def _selected(sandbox: Sandbox, request: WireRequest) -> list[VenueOrder]:
     """The orders that a list asks for, oldest first."""
     status = _choice(request, "status", _STATUSES, "open")
     ledger = sandbox.venue.ledger
-    orders: Iterable[VenueOrder] = ledger.open_orders if status == "open" else ledger.orders
+    orders = ledger.open_orders if status == "open" else ledger.orders
     after_ns, until_ns = _time(request, "after"), _time(request, "until")
+    first = 0 if after_ns is None else bisect_right(orders, after_ns, key=_created_ns)
     names, side = request.query.get("symbols"), request.query.get("side")
     wanted = None if not names else {find_symbol(sandbox.market, name) for name in names.split(",")}
     return [
         order
-        for order in orders
+        for order in orders[first:]
         if (status != "closed" or not order.is_open)
-        and (after_ns is None or order.created_ns > after_ns)
         and (until_ns is None or order.created_ns < until_ns)
         and (wanted is None or order.request.symbol in wanted)
         and (side is None or order.request.side.value == side)
     ]
+
+
+def _created_ns(order: VenueOrder) -> int:
+    return order.created_ns
 
 
 def _choice(request: WireRequest, name: str, allowed: tuple[str, ...], default: str) -> str:

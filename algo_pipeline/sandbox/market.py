@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import ConfigValueError, UnknownSymbolError
+from algo_pipeline.common.schemas import bar_values
 from algo_pipeline.common.time import BAR_NS, epoch_ns
-from algo_pipeline.common.types import FloatArray, IntArray, Symbol
+from algo_pipeline.common.types import IntArray, Symbol
 
 _LEGS = 3
 
@@ -82,16 +82,14 @@ class BarSeries:
         if bars.empty:
             raise ConfigValueError("A sandbox needs bars; there are none.", "Choose another source or another span.")
         self.opened_ns: IntArray = epoch_ns(pd.DatetimeIndex(bars.index))
-        self._columns: tuple[FloatArray, ...] = tuple(
-            np.ascontiguousarray(bars[name], dtype=np.float64) for name in ("open", "high", "low", "close", "volume")
-        )
+        self._rows: list[list[float]] = bar_values(bars).tolist()  # of plain numbers, as answers are made of
 
     def __len__(self) -> int:
         return len(self.opened_ns)
 
     def candle(self, row: int) -> Candle:
         """The whole bar of a row."""
-        return Candle(int(self.opened_ns[row]), *(float(column[row]) for column in self._columns))
+        return Candle(int(self.opened_ns[row]), *self._rows[row])
 
     def begun(self, now_ns: int) -> int:
         """How many bars have begun."""
