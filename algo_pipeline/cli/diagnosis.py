@@ -8,6 +8,7 @@ from functools import partial
 
 from algo_pipeline.cli import checks_live as live
 from algo_pipeline.cli import checks_machine as machine
+from algo_pipeline.cli import checks_registry as registry
 from algo_pipeline.cli.checks import Check, checked, fail, ok, warn
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import AlgoPipelineError
@@ -91,6 +92,9 @@ def _services(settings: Settings) -> Iterable[Check]:
     yield from checked("dagster port", partial(machine.dagster_port, settings))
     yield from checked("mlflow port", partial(machine.mlflow_port, settings))
     yield from checked("mlflow store", partial(machine.mlflow_store, settings))
+    yield from checked("ledger", partial(registry.promotion_ledger, settings))
+    for symbol in settings.parsed_symbols():
+        yield from checked(f"alias {symbol}", partial(registry.alias, settings, symbol))
     yield from checked("schedule", partial(machine.schedule, settings))
 
 

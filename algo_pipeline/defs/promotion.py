@@ -121,7 +121,7 @@ def promotion(
         succession = Succession(pipeline.settings().artifacts_dir, pipeline.registry(), symbol)
         with succession.alone(_WAIT_FOR_OTHER_PROMOTION_S):
             for found in succession.settle():
-                context.log.warning(found)
+                context.log.warning(f"Found: {found}")
             deployed = succession.deployed()
             occupied_by = _incomparable(deployed, pipeline) if deployed else None
             champion = None

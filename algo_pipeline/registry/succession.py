@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from algo_pipeline.registry.bundle import BundleStore, ChampionBundle
 from algo_pipeline.registry.ledger import PromotionEntry, PromotionLedger
 from algo_pipeline.registry.mlflow_registry import CHAMPION, MlflowRegistry
 from algo_pipeline.registry.moved_alias import MovedAlias, moved_alias
-from algo_pipeline.registry.reigns import INTERRUPTED, NO_POLICY, RECOVERY, deploys
+from algo_pipeline.registry.reigns import BY_HAND, INTERRUPTED, NO_POLICY, RECOVERY, deploys
 
 MLFLOW = "mlflow"
 
@@ -71,7 +72,7 @@ class Succession:
         moved = moved_alias(self._registry, deployed) if deployed else None
         if deployed and moved:
             self._record_once(deployed, moved)
-            told.append(f"{moved.message} {moved.remedy}")
+            told.append(moved.message)
         return tuple(told)
 
     def record(self, entry: PromotionEntry) -> None:
@@ -129,14 +130,11 @@ class Succession:
         return reason
 
     def _record_once(self, deployed: ChampionBundle, moved: MovedAlias) -> None:
-        """Unless the same was found before, and nothing was deployed since."""
-        for line in reversed(self._lines()):
-            if deploys(line):
-                break
-            if line["who"] == MLFLOW:
-                if line["figures"].get("alias") == moved.alias:
-                    return
-                break
+        """Unless the same was found before, and nothing was decided since that sets the alias."""
+        since = takewhile(lambda line: not deploys(line) and line["policy"] != BY_HAND, reversed(self._lines()))
+        last = next((line for line in since if line["who"] == MLFLOW), None)
+        if last is not None and last["figures"].get("alias") == moved.alias:
+            return
         found = self._found(
             MLFLOW,
             deployed.label,
