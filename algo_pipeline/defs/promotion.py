@@ -1,6 +1,6 @@
 """The challenger, the promotion gate and the deployment of the champion bundle."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +10,20 @@ import pandas as pd
 from algo_pipeline.common.time import utc_now
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.dataset import load_dataset
+from algo_pipeline.defs.gate import candidate_of, champion_of, occupant
 from algo_pipeline.defs.io_managers import Estimators
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.registration import register
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import span_metadata, stage
 from algo_pipeline.registry.bundle import ChampionBundle
-from algo_pipeline.registry.deployment import bundle_estimator, make_bundle
+from algo_pipeline.registry.deployment import make_bundle
 from algo_pipeline.registry.ledger import GATE, PromotionEntry
 from algo_pipeline.registry.mlflow_registry import CHALLENGER
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.registry.succession import Succession
 from algo_pipeline.research.dataset import Dataset
-from algo_pipeline.research.promotion import Candidate, Champion, GateDecision, Policy, judge
+from algo_pipeline.research.promotion import GateDecision, Policy, judge
 from algo_pipeline.research.splits import SplitPlan
 
 _WAIT_FOR_OTHER_PROMOTION_S = 60.0
@@ -117,16 +118,16 @@ def promotion(
         recipe = pipeline.recipe()
         require_own_probabilities(recipe, data, splits, calibrator, oos_probabilities)
         require_own_version(registered_model, recipe, data)
-        candidate = _candidate(pipeline, data, oos_probabilities, raw_ohlcv)
+        candidate = candidate_of(pipeline, data, oos_probabilities, raw_ohlcv)
         succession = Succession(pipeline.settings().artifacts_dir, pipeline.registry(), symbol)
         with succession.alone(_WAIT_FOR_OTHER_PROMOTION_S):
             for found in succession.settle():
                 context.log.warning(f"Found: {found}")
             deployed = succession.deployed()
-            occupied_by = _incomparable(deployed, pipeline) if deployed else None
+            occupied_by = occupant(deployed, pipeline) if deployed else None
             champion = None
             if deployed and occupied_by is None:
-                champion = _champion(deployed, pipeline, data, splits, oos_probabilities)
+                champion = champion_of(deployed, pipeline, data, splits, oos_probabilities)
             decision = judge(candidate, champion, Policy(pipeline.settings().promotion_policy), occupied_by)
             entry = _entry(pipeline, symbol, registered_model, deployed, decision)
             if decision.deployed:
@@ -173,58 +174,6 @@ def alias_points_at_the_deployed_champion(
             description=f"{moved.message} {moved.remedy}",
             metadata={"alias_version": moved.alias or "none", "deployed_version": moved.deployed},
         )
-
-
-def _incomparable(bundle: ChampionBundle, pipeline: Pipeline) -> str | None:
-    """Why a deployed champion can't be compared with what this run made, or None if it can."""
-    settings = pipeline.settings()
-    if (bundle.label, bundle.source) == (settings.label, settings.data_source):
-        return None
-    path = pipeline.bundles().path(Symbol.parse(bundle.symbol))
-    return (
-        f"the champion in place learnt {bundle.label} from {bundle.source} and can't be compared; "
-        f"move {path} away to make room, or use another ALGO_TRADER_ARTIFACTS_DIR"
-    )
-
-
-def _candidate(pipeline: Pipeline, data: Dataset, oos: pd.DataFrame, bars: pd.DataFrame) -> Candidate:
-    """What the gate must know of the newest version."""
-    from algo_pipeline.defs.evidence import run_evidence
-
-    evidence = run_evidence(pipeline, bars, oos)
-    return Candidate(
-        recipe_hash=pipeline.recipe().hash,
-        oos=oos,
-        pays_after_costs=evidence.has_after_cost_edge,
-        after_cost_p_value=evidence.after_cost_edge_p_value,
-        training_end=data.training_end,
-    )
-
-
-def _champion(
-    bundle: ChampionBundle, pipeline: Pipeline, data: Dataset, splits: SplitPlan, oos: pd.DataFrame
-) -> Champion:
-    """What the gate must know of the deployed champion."""
-    from algo_pipeline.research.train import Recipe, fit_calibrators, fit_models, stitch_probabilities
-
-    own = oos.assign(probability=bundle_estimator(bundle).probability(data.features.loc[oos.index]))
-    recipe_hash, recipe_oos = bundle.recipe_hash, oos
-    candidate = pipeline.recipe()
-    definition = bundle.recipe_document
-    recipe = Recipe(definition["model"]["kind"], definition["calibrator"], bundle.label, candidate.split)
-    if recipe == candidate or not _is_same_model(recipe.to_document(), definition):
-        # Another split rule, or parameters that changed with the program: the champion's recipe can't be run on these
-        # folds as it was, so that the champion itself is compared, as for a refresh.
-        recipe_hash = candidate.hash
-    else:
-        calibrated = fit_calibrators(data, splits, recipe, fit_models(data, splits, recipe))
-        recipe_oos = stitch_probabilities(data, splits, calibrated)
-    return Champion(recipe_hash, pd.Timestamp(bundle.training_end), bundle.trading, own, recipe_oos)
-
-
-def _is_same_model(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Whether two recipes differ at most in their split rule."""
-    return all(left[key] == right[key] for key in left if key != "split")
 
 
 def _bundle(

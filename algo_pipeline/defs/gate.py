@@ -1,0 +1,75 @@
+"""What the promotion gate must know of candidate and champion, gathered from a run."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from algo_pipeline.common.errors import AlgoPipelineError
+from algo_pipeline.common.types import Symbol
+from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.registry.bundle import ChampionBundle
+from algo_pipeline.registry.deployment import bundle_estimator
+from algo_pipeline.research.dataset import Dataset
+from algo_pipeline.research.promotion import Candidate, Champion
+from algo_pipeline.research.splits import SplitPlan
+
+if TYPE_CHECKING:
+    from algo_pipeline.research.recipe import Recipe
+
+
+def occupant(bundle: ChampionBundle, pipeline: Pipeline) -> str | None:
+    """Why a deployed champion can't be compared with what this run made, or None if it can."""
+    settings = pipeline.settings()
+    if (bundle.label, bundle.source) == (settings.label, settings.data_source):
+        return None
+    path = pipeline.bundles().path(Symbol.parse(bundle.symbol))
+    return (
+        f"the champion in place learnt {bundle.label} from {bundle.source} and can't be compared; "
+        f"move {path} away to make room, or use another ALGO_TRADER_ARTIFACTS_DIR"
+    )
+
+
+def candidate_of(pipeline: Pipeline, data: Dataset, oos: pd.DataFrame, bars: pd.DataFrame) -> Candidate:
+    """What the gate must know of the newest version."""
+    from algo_pipeline.defs.evidence import run_evidence
+
+    evidence = run_evidence(pipeline, bars, oos)
+    return Candidate(
+        recipe_hash=pipeline.recipe().hash,
+        oos=oos,
+        pays_after_costs=evidence.has_after_cost_edge,
+        after_cost_p_value=evidence.after_cost_edge_p_value,
+        training_end=data.training_end,
+    )
+
+
+def champion_of(
+    bundle: ChampionBundle, pipeline: Pipeline, data: Dataset, splits: SplitPlan, oos: pd.DataFrame
+) -> Champion:
+    """What the gate must know of the deployed champion."""
+    from algo_pipeline.research.train import fit_calibrators, fit_models, stitch_probabilities
+
+    own = oos.assign(probability=bundle_estimator(bundle).probability(data.features.loc[oos.index]))
+    recipe_hash, recipe_oos, candidate = bundle.recipe_hash, oos, pipeline.recipe()
+    recipe = _on_these_folds(bundle.recipe_document, candidate)
+    if recipe is None or recipe == candidate:
+        # The champion itself is compared, as for a refresh.
+        recipe_hash = candidate.hash
+    else:
+        calibrated = fit_calibrators(data, splits, recipe, fit_models(data, splits, recipe))
+        recipe_oos = stitch_probabilities(data, splits, calibrated)
+    return Champion(recipe_hash, pd.Timestamp(bundle.training_end), bundle.trading, own, recipe_oos)
+
+
+def _on_these_folds(document: Mapping[str, Any], candidate: "Recipe") -> "Recipe | None":
+    """The champion's recipe under the candidate's split rule; None where this program can't run it as it was."""
+    from algo_pipeline.research.recipe import Recipe
+
+    try:
+        recipe = dataclasses.replace(Recipe.from_document(document), split=candidate.split)
+    except AlgoPipelineError:
+        return None
+    split = {"split": None}
+    return recipe if recipe.to_document() | split == dict(document) | split else None
