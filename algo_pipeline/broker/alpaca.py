@@ -260,6 +260,8 @@ def _paper_client(
 ) -> Any:
     from alpaca.trading.client import TradingClient
 
+    from algo_pipeline.broker.line import OneHostLine
+
     class PaperClient(TradingClient):
         """alpaca-py's paths and parameters, each over one request: with a time-out, no retry and no redirect."""
 
@@ -267,21 +269,15 @@ def _paper_client(
             del retry
             if not url.startswith(f"{access.trading_url}/"):
                 raise PaperOnlyError("alpaca-py would have asked another host than the paper account's.")
-            options = {**opts, "timeout": timeout_s, "allow_redirects": False}
-            response = self._session.request(method, url, **options)
-            headers.note(response.headers)
-            return document_of(response.status_code, response.content, mask)
+            answer = self._line.ask(method, url, opts)
+            headers.note(answer.headers)
+            return document_of(answer.status, answer.data, mask)
 
-        def prepare(self, *, trust_env: bool) -> None:
-            self._session.trust_env = trust_env
-            self._session.auth = _as_it_is  # else a .netrc of this machine's user would be sent along
+        @cached_property
+        def _line(self) -> OneHostLine:
+            # A proxy named in the environment must not see keys on their way to this machine itself.
+            self._session.trust_env = not access.is_loopback
+            return OneHostLine(self._session, access.trading_url, timeout_s)
 
     keys = access.api_key.get_secret_value(), access.secret_key.get_secret_value()
-    client = PaperClient(*keys, raw_data=True, url_override=access.trading_url)
-    # A proxy named in the environment must not see keys on their way to this machine itself.
-    client.prepare(trust_env=not access.is_loopback)
-    return client
-
-
-def _as_it_is(request: Any) -> Any:
-    return request
+    return PaperClient(*keys, raw_data=True, url_override=access.trading_url)

@@ -156,9 +156,12 @@ class _Detour(requests.adapters.HTTPAdapter):
         super().__init__()
         self._root = root
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
         request.url = str(request.url).replace(PAPER_TRADING_URL, self._root)
-        return super().send(request, **{**options, "proxies": {}})
+        return super().get_connection_with_tls_context(request, True)
+
+    def cert_verify(self, *_: Any) -> None:
+        """The scripted server has no certificate."""
 
 
 def _handler_of(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:

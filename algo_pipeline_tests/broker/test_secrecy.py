@@ -177,7 +177,7 @@ class TestErrors:
             def burst(*_: object, **__: object) -> None:
                 raise RuntimeError(f"{KEY} {SECRET}")
 
-            monkeypatch.setattr(broker._client._session, "request", burst)
+            monkeypatch.setattr(broker._client._line, "ask", burst)
             error = failure_of(REQUESTS["order"], broker)
         assert isinstance(error, AmbiguousBrokerError)
         assert "RuntimeError" in error.message

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,7 +89,7 @@ class SandboxTime(VirtualClock):
 
 
 class Wire(BaseAdapter):
-    """Carries requests of a ``requests`` session to the sandbox in this process."""
+    """Carries requests of the paper line to the sandbox in this process."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         super().__init__()
@@ -101,6 +102,19 @@ class Wire(BaseAdapter):
         self.asked: dict[str, Decimal] = {}
         self.sent: list[tuple[str, Symbol, Side, Decimal]] = []
         self.late_after_death_s = 8.0
+
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Wire:
+        """Be the connection pool too."""
+        return self
+
+    def cert_verify(self, *_: Any) -> None:
+        """There are no certificates here."""
+
+    def urlopen(self, method: str, target: str, *, body: bytes | None, headers: Any, **_: Any) -> Any:
+        """Send a request as a pool of connections does."""
+        request = requests.Request(method, f"{URL}{target}", headers=headers, data=body).prepare()
+        answer = self.send(request)
+        return SimpleNamespace(status=answer.status_code, headers=answer.headers, data=answer.content)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         name = f"request {request.method} {urlsplit(str(request.url)).path}"
