@@ -1,4 +1,4 @@
-"""Write the tables of the documentation that follow from the code: features, labels, settings.
+"""Write the tables of the documentation that follow from the code: features, labels, settings, claims and leaks.
 
 ``python -m algo_pipeline_tests.generate_docs`` rewrites them between their markers; a test holds the files to them.
 """
@@ -16,6 +16,8 @@ from pydantic.fields import FieldInfo
 from algo_pipeline.common.config import PREFIX, Settings
 from algo_pipeline.data.feature_registry import FEATURES
 from algo_pipeline.data.labels import LABELS, LabelKind, LabelSpec
+from algo_pipeline.research.claims import CLAIMS
+from algo_pipeline_tests.research.leaks.catalogue import LEAKS
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -92,10 +94,27 @@ def settings_table(names: Iterable[str]) -> str:
     return _table(("setting", "default", "allowed", "meaning"), rows)
 
 
+def claims_table() -> str:
+    """A row per claim that is checked on every materialization, in the order of the graph."""
+    return _table(
+        ("asset", "check", "what holds"), [(f"`{each.asset}`", f"`{each.name}`", each.statement) for each in CLAIMS]
+    )
+
+
+def leaks_table() -> str:
+    """A row per seeded leak, with every check that it must make fail."""
+    rows = [
+        (each.name, each.story.replace("``", "`"), ", ".join(f"`{claim.name}`" for claim in each.caught_by))
+        for each in LEAKS
+    ]
+    return _table(("leak", "what is done wrong", "caught by"), rows)
+
+
 def tables() -> dict[str, dict[str, str]]:
     """Every generated table: file name, name of its place, text."""
     return {
         "features.md": {"features": features_table(), "labels": labels_table()},
+        "research.md": {"claims": claims_table(), "leaks": leaks_table()},
         "settings.md": {name: settings_table(fields) for name, fields in SETTING_GROUPS.items()},
     }
 

@@ -132,7 +132,8 @@ def _research(shop: Workshop) -> RunOutcome:
 
 def _leaky(bars: pd.DataFrame) -> pd.DataFrame:
     frame = build_features(bars)
-    return frame.assign(rsi_14=frame["rsi_14"].shift(-1).fillna(50.0))
+    known = frame["rsi_14"].notna()
+    return frame.assign(rsi_14=frame["rsi_14"].shift(-1).fillna(50.0).where(known))
 
 
 def _stopped(shop: Workshop, made: set[str]) -> RunOutcome:

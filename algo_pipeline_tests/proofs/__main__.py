@@ -1,4 +1,4 @@
-"""``make prove``: what the live half promises, tried out, and one table of what came of it."""
+"""``make prove``: what is promised of live trading and of research, tried out, and one table of what came of it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _BARS = {Symbol(base, "USD"): f"{base}USDT_1h.parquet" for base in ("BTC", "ETH"
 _DEFAULT_BARS_DIR = Path(__file__).parents[3] / "shared" / "data"
 _YEAR_HOURS, _QUICK_HOURS = 8_760, 500
 _TICKS, _QUICK_TICKS = 20, 3
+_MARKETS, _QUICK_MARKETS = 200, 10
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,27 @@ def latency(wanted: Wanted) -> Iterator[Row]:
     yield Row("latency", "processor time of the run", used)
 
 
+def leakage(wanted: Wanted) -> Iterator[Row]:
+    """Nothing looks ahead."""
+    from algo_pipeline_tests.proofs import leakage as proof
+
+    yield from proof.prove(_QUICK_MARKETS if wanted.quick else _MARKETS, wanted.first_seed, wanted.say)
+
+
+def statistics(wanted: Wanted) -> Iterator[Row]:
+    """Luck is not called skill, and skill is found where there is some."""
+    from algo_pipeline_tests.proofs import statistics as proof
+
+    extent = replace(proof.QUICK if wanted.quick else proof.Extent(), first_seed=wanted.first_seed)
+    yield from proof.prove(extent, wanted.say)
+
+
 PROOFS: dict[str, Callable[[Wanted], Iterator[Row]]] = {
     "parity": parity,
     "exactly-once": exactly_once,
     "latency": latency,
+    "leakage": leakage,
+    "statistics": statistics,
 }
 
 
@@ -89,7 +107,7 @@ PROOFS: dict[str, Callable[[Wanted], Iterator[Row]]] = {
 @click.option("--quick", is_flag=True, help="A small part of each: minutes instead of most of an hour.")
 @click.option("--seed", default=0, show_default=True, help="First seed of the fault schedules and of the kills.")
 def main(proofs: tuple[str, ...], quick: bool, seed: int) -> None:
-    """Prove what live trading promises: parity, exactly-once, latency; all of them unless some are named."""
+    """Prove what is promised: parity, exactly-once, latency, leakage, statistics; all of them unless some are named."""
     console, rows = Console(), list[Row]()
     if "parity" in (proofs or PROOFS):
         _real_bars()

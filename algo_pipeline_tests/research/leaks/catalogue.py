@@ -47,7 +47,8 @@ class Leak:
         return (self.inject.__doc__ or "").strip()
 
 
-_CAUSALITY, _GAPS = claims.FEATURES_SEE_NO_FUTURE, claims.FEATURES_KEEP_GAPS
+_CAUSALITY, _STORED = claims.FEATURES_SEE_NO_FUTURE, claims.FEATURES_ARE_THE_CODES
+_GAPS = claims.FEATURES_KEEP_GAPS
 _LABELS, _JOIN, _PURGE = claims.LABELS_LOOK_AHEAD_EXACTLY, claims.ROWS_ARE_THE_JOIN, claims.TRAINING_ENDS_BEFORE
 _SCALERS, _MODELS = claims.SCALERS_KEEP_TO_THEIR_ROWS, claims.MODELS_KEEP_TO_THEIR_ROWS
 _CALIBRATORS, _KEPT = claims.CALIBRATORS_KEEP_TO_THEIR_ROWS, claims.MODELS_ARE_KEPT
@@ -65,7 +66,8 @@ LEAKS: tuple[Leak, ...] = (
     Leak(of_data.smoothed_in_both_directions, (_CAUSALITY,)),
     Leak(of_data.feature_filled_back_across_a_gap, (_CAUSALITY, _GAPS)),
     Leak(of_data.feature_carried_across_a_gap, (_GAPS,)),
-    Leak(of_data.stored_feature_clipped_at_quantiles_of_all_rows, (_JOIN,)),
+    Leak(of_data.features_clipped_at_quantiles_of_all_rows, (_CAUSALITY, _STORED)),
+    Leak(of_data.dataset_scaled_over_all_rows, (_JOIN,)),
     Leak(of_data.label_from_the_same_bar, (_LABELS,)),
     Leak(of_data.label_that_ends_a_bar_later, (_LABELS,)),
     Leak(of_data.label_filled_across_a_gap, (_LABELS,)),

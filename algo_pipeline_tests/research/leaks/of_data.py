@@ -97,14 +97,18 @@ def feature_carried_across_a_gap(stages: Stages) -> Stages:
     return replace(stages, build_features=lambda bars: build_features(bars).ffill())
 
 
-def stored_feature_clipped_at_quantiles_of_all_rows(stages: Stages) -> Stages:
-    """The features were right when computed; what was stored is clipped at quantiles of the whole history."""
+def features_clipped_at_quantiles_of_all_rows(stages: Stages) -> Stages:
+    """Features that were right when computed, clipped at quantiles of the whole history when stored."""
 
-    def stored(features: pd.DataFrame, labels: pd.DataFrame, label: LabelSpec) -> Dataset:
-        low, high = features.quantile(0.01), features.quantile(0.99)
-        return build_dataset(features.clip(low, high, axis=1), labels, label)
+    def clipped(features: pd.DataFrame) -> pd.DataFrame:
+        return features.clip(features.quantile(0.01), features.quantile(0.99), axis=1)
 
-    return replace(stages, build_dataset=stored)
+    return replace(stages, store_features=clipped)
+
+
+def dataset_scaled_over_all_rows(stages: Stages) -> Stages:
+    """Features divided by their deviation over all rows when they are joined with the label."""
+    return _rows(stages, lambda data: data.assign(**(data.iloc[:, :33] / data.iloc[:, :33].std())))
 
 
 def label_from_the_same_bar(stages: Stages) -> Stages:

@@ -34,11 +34,16 @@ def trade_by(config: BacktestConfig) -> Trade:
     return trade
 
 
+def _unchanged(features: pd.DataFrame) -> pd.DataFrame:
+    return features
+
+
 @dataclass(frozen=True)
 class Stages:
     """What each step of a run is done by; the defaults are the pipeline's own functions."""
 
     build_features: Build = build_features
+    store_features: Callable[[pd.DataFrame], pd.DataFrame] = _unchanged
     build_labels: Build = build_labels
     build_dataset: Callable[[pd.DataFrame, pd.DataFrame, LabelSpec], Dataset] = build_dataset
     walk_forward: Callable[[int, LabelSpec, SplitRule], SplitPlan] = walk_forward
@@ -63,7 +68,7 @@ class Run:
 
 def run(bars: pd.DataFrame, recipe: Recipe, stages: Stages) -> Run:
     """Take bars to a curve."""
-    features, labels = stages.build_features(bars), stages.build_labels(bars)
+    features, labels = stages.store_features(stages.build_features(bars)), stages.build_labels(bars)
     dataset = stages.build_dataset(features, labels, recipe.label_spec)
     plan = stages.walk_forward(len(dataset), dataset.label, recipe.split)
     models = stages.fit_models(dataset, plan, recipe)
