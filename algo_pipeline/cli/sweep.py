@@ -56,6 +56,8 @@ def sweep(
     A field with one value is held there. If none has several, thresholds, cooldown and fee are swept over a grid of
     about 1,500 combinations; fields not named keep their setting.
 
+    It is a sweep of fixed thresholds, whatever ALGO_TRADER_STRATEGY says.
+
     The kill switch is off (max_drawdown=1) unless you set max_drawdown: a result that depends on the hour at which
     trading stopped says little about a rule.
 
@@ -71,6 +73,8 @@ def sweep(
     start = time.perf_counter()
     settings = load_settings(data_source="simulated")  # the run says where its bars came from
     configure_logging(settings.log_level, settings.artifacts_dir / "logs", settings.secret_values(), console=False)
+    if settings.strategy != "thresholds":
+        click.echo(f"The strategy {settings.strategy} is configured; a sweep is one of fixed thresholds.", err=True)
     plan = _plan(assignments, settings)
     report = _swept(settings, symbol or settings.parsed_symbols()[0], plan, metric, top, quiet=as_json)
     folder = output or settings.artifacts_dir / "backtest" / report.symbol.slug / "sweep"

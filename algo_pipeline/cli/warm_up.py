@@ -41,16 +41,20 @@ def main() -> None:
     from algo_pipeline.backtest.variants import run_variants
     from algo_pipeline.common.trading_rules import BacktestConfig
     from algo_pipeline.data.simulation import simulate_bars
+    from algo_pipeline.interfaces.strategy import Outlook
     from algo_pipeline.research.pipeline import run_research
     from algo_pipeline.research.promotion import Candidate, judge
     from algo_pipeline.research.splits import SplitRule
     from algo_pipeline.research.train import Recipe
+    from algo_pipeline.strategy.cost_aware import CostAwareStrategy
 
     start = pd.Timestamp("2020-01-01T00:00Z")
     bars = simulate_bars(Symbol("BTC", "USD"), start, start + pd.Timedelta(hours=_HOURS), seed=0, signal_strength=0.3)
     recipe = dataclasses.replace(Recipe(), split=SplitRule(n_folds=2))
     result = run_research(bars, recipe, n_resamples=2)
     performance_intervals(run_variants(bars, result.oos["probability"], BacktestConfig()).strategy, n_resamples=2)
+    run_variants(bars, result.oos["probability"], BacktestConfig(), strategy=CostAwareStrategy(horizon_bars=1))
+    CostAwareStrategy(horizon_bars=1).explain(Outlook(0.6, volatility=0.01), round_trip_cost=0.006)
     judge(Candidate(recipe.hash, result.oos), None)
 
 

@@ -50,6 +50,16 @@ def command(shop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
         yield run
 
 
+def test_it_says_that_it_sweeps_thresholds_where_another_strategy_is_configured(
+    command: Command, shop: Workshop
+) -> None:
+    store_run(shop)
+    assert "fixed thresholds" not in command(*_SMALL).err
+    ended = command(*_SMALL, ALGO_TRADER_STRATEGY="cost_aware")
+    assert ended.code == 0
+    assert "a sweep is one of fixed thresholds" in " ".join(ended.err.split())
+
+
 def test_it_prints_the_best_the_verdict_and_where_the_page_is(command: Command, shop: Workshop) -> None:
     store_run(shop)
     ended = command(*_SMALL)

@@ -53,6 +53,11 @@ def test_a_misspelt_name_in_the_env_file_names_the_file(tmp_path: Path) -> None:
         ("DATA_SOURCE", "file", "ALGO_TRADER_DATA_PATH"),
         ("HISTORY_START", "yesterday-ish", "A time is expected"),
         ("LABEL", "fwd_return_1h", "direction_1h"),
+        ("STRATEGY", "martingale", "ALGO_TRADER_STRATEGY: .*'cost_aware'"),
+        ("EDGE_MULTIPLE", "-1", "ALGO_TRADER_EDGE_MULTIPLE: .*greater than or equal to 0"),
+        ("EDGE_MULTIPLE", "inf", "ALGO_TRADER_EDGE_MULTIPLE: .*finite"),
+        ("KELLY_FRACTION", "0", "ALGO_TRADER_KELLY_FRACTION: .*greater than 0"),
+        ("KELLY_FRACTION", "nan", "ALGO_TRADER_KELLY_FRACTION"),
     ],
 )
 def test_an_impossible_value_names_setting_expectation_and_value(

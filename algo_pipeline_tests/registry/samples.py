@@ -8,6 +8,7 @@ import pandas as pd
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.features import FEATURE_NAMES
+from algo_pipeline.interfaces.strategy import StrategyInterface
 from algo_pipeline.models.calibration import TRUSTED_TYPES, CalibratedClassifier
 from algo_pipeline.registry.bundle import ChampionBundle
 from algo_pipeline.registry.deployment import make_bundle
@@ -35,6 +36,7 @@ def sample_bundle(
     calibrator: str = "platt",
     estimator: CalibratedClassifier | None = None,
     config: BacktestConfig | None = None,
+    strategy: StrategyInterface | None = None,
 ) -> ChampionBundle:
     """A bundle of a model that learnt a planted signal; thresholds that no float prints briefly."""
     return make_bundle(
@@ -48,6 +50,7 @@ def sample_bundle(
         history_start=HISTORY_START,
         trading=Trading.FLAT,
         version=VERSION,
+        strategy=strategy,
     )
 
 

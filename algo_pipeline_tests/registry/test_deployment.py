@@ -11,9 +11,12 @@ import pytest
 from algo_pipeline.common.errors import CorruptFileError
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.data.features import FEATURE_NAMES
+from algo_pipeline.interfaces.strategy import StrategyInterface
 from algo_pipeline.models.linear_scorer import LinearScorer
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.deployment import bundle_estimator
+from algo_pipeline.strategy.cost_aware import CostAwareStrategy
+from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 from algo_pipeline_tests.models.samples import fitted, planted_rows
 from algo_pipeline_tests.registry.samples import BTC, sample_bundle
 from algo_pipeline_tests.research.samples import planted_dataset
@@ -51,6 +54,25 @@ def test_rows_scored_alone_have_the_probabilities_of_rows_scored_together(kind: 
     features, _ = planted_rows(40, seed=6)
     alone = np.concatenate([scorer.probability(features.iloc[[row]]) for row in range(len(features))])
     np.testing.assert_allclose(alone, scorer.probability(features), rtol=0, atol=0 if kind == "logistic" else 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "document"),
+    [
+        (None, None),
+        (ThresholdStrategy(0.6, 0.4), None),
+        (
+            CostAwareStrategy(24, 1.5, 0.25),
+            {"name": "cost_aware", "horizon_bars": 24, "edge_multiple": 1.5, "kelly_fraction": 0.25},
+        ),
+    ],
+)
+def test_a_bundle_names_its_strategy_unless_it_is_its_thresholds(
+    strategy: StrategyInterface | None, document: dict | None
+) -> None:
+    bundle = sample_bundle(strategy=strategy)
+    assert bundle.strategy == document
+    assert bundle.base_rate == planted_dataset(100).target.mean()
 
 
 def test_a_bundle_says_what_was_learnt_from_which_bars() -> None:
@@ -109,6 +131,8 @@ import pandas as pd
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.deployment import bundle_estimator
+from algo_pipeline.strategy.cost_aware import CostAwareStrategy
+from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 
 bundle = BundleStore(Path(sys.argv[1])).load(Symbol("BTC", "USD"))
 row = pd.DataFrame([np.linspace(-1, 1, 37)], columns=list(bundle.feature_names))
