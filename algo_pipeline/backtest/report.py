@@ -7,9 +7,10 @@ from algo_pipeline.backtest.report_document import report_document
 from algo_pipeline.backtest.report_inputs import ReportInputs
 from algo_pipeline.backtest.report_markdown import render_markdown
 from algo_pipeline.backtest.report_page import render_html
-from algo_pipeline.backtest.verdict import verdict_sentence
+from algo_pipeline.backtest.verdict import Grounds, verdict_sentence
 
 __all__ = [
+    "Grounds",
     "ReportInputs",
     "equity_curve_csv",
     "render_html",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from algo_pipeline.backtest.report_inputs import ReportInputs
 from algo_pipeline.backtest.report_tables import buy_and_hold_equity, monthly_returns, top_drawdowns
-from algo_pipeline.backtest.verdict import luck_of
+from algo_pipeline.backtest.verdict import Grounds
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.research.report import evaluation_document
 from algo_pipeline.strategy.catalog import strategy_document
@@ -23,10 +23,11 @@ def report_document(inputs: ReportInputs) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``symbol, label, source, simulated, recipe, recipe_hash, model, span, verdict, luck_probability, config,
-        trading_strategy, metrics {strategy, deployed[, at_zero_cost]}, kill_switch_at, evaluation {oos, folds,
-        intervals}, folds, reliability, monthly_returns, drawdowns, costs, notes``. All fractions are fractions, not
-        percentages.
+        ``symbol, label, source, simulated, recipe, recipe_hash, model, span, verdict, findings {skill, edge},
+        evidence, trials, luck_probability, config, trading_strategy, metrics {strategy, deployed[, at_zero_cost]},
+        intervals, kill_switch_at, evaluation {oos, folds, intervals}, folds, reliability, monthly_returns, drawdowns,
+        costs, notes``. All fractions are fractions, not percentages; Sharpe ratios are annualized, except in names that
+        say ``daily``.
     """
     document = {**_identity(inputs), **_results(inputs), **_tables(inputs), "notes": list(inputs.notes)}
     plain: dict[str, Any] = json.loads(to_json(document))
@@ -83,14 +84,34 @@ def _identity(inputs: ReportInputs) -> dict[str, Any]:
 
 
 def _results(inputs: ReportInputs) -> dict[str, Any]:
+    grounds = inputs.grounds
     return {
         "verdict": inputs.verdict,
-        "luck_probability": luck_of(inputs.strategy),
+        "findings": {"skill": grounds.skill.name.lower(), "edge": grounds.edge.name.lower()},
+        "evidence": grounds.evidence.to_document(),
+        "trials": _trials(grounds),
+        "luck_probability": 1.0 - grounds.probabilistic,
         "config": asdict(inputs.config),
         "trading_strategy": strategy_document(inputs.strategy.strategy),
         "metrics": {name: dict(result.metrics) for name, result in inputs.backtests.items()},
+        "intervals": {name: asdict(interval) for name, interval in inputs.intervals.items()},
         "kill_switch_at": inputs.deployed.kill_switch_at,
         "evaluation": evaluation_document(inputs.evaluation),
+    }
+
+
+def _trials(grounds: Grounds) -> dict[str, Any]:
+    trials = grounds.trials
+    return {
+        "n_trials": trials.n_trials,
+        "variance_of_daily_sharpe": trials.variance_of_sharpe,
+        "expected_maximum_sharpe": grounds.bar,
+        "deflated_sharpe_ratio": grounds.deflated,
+        "deflated_sharpe_ratio_at_luck_spread": grounds.deflated_at_luck_spread,
+        "probabilistic_sharpe_ratio": grounds.probabilistic,
+        "days": grounds.estimate.n_days,
+        "days_needed": grounds.days_needed,
+        "problem": trials.problem or None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,9 +13,10 @@ from algo_pipeline.backtest.metrics import TradingFigures, compute_metrics
 from algo_pipeline.backtest.report_document import cost_figures
 from algo_pipeline.backtest.report_inputs import ReportInputs
 from algo_pipeline.backtest.report_tables import buy_and_hold_equity
-from algo_pipeline.backtest.verdict import luck_of
-from algo_pipeline.common.formatting import MISSING, chance, count, hours_long, money, number, percent
+from algo_pipeline.backtest.verdict import trials_text
+from algo_pipeline.common.formatting import MISSING, certainty, count, hours_long, money, number, percent
 from algo_pipeline.common.time import epoch_ns
+from algo_pipeline.research.statistics import Interval
 
 _HOLD_METRICS = (
     *("total_return", "cagr", "sharpe", "sortino", "calmar"),
@@ -24,11 +26,12 @@ _HOLD_METRICS = (
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of key figures; ``term`` is its entry in the glossary."""
+    """One row of key figures; ``term`` is its entry in the glossary, ``interval`` that of the strategy's figure."""
 
     term: str
     title: str
     strategy: str
+    interval: str
     deployed: str
     at_zero_cost: str
     buy_and_hold: str
@@ -47,21 +50,27 @@ class Headline:
 def key_figures(inputs: ReportInputs) -> tuple[Figure, ...]:
     """Every metric of the strategy, as deployed, at zero cost and of buy-and-hold; ``–`` where undefined."""
     hold = buy_and_hold_metrics(inputs)
-    results = [inputs.strategy.metrics, inputs.deployed.metrics]
     free = inputs.at_zero_cost.metrics if inputs.at_zero_cost is not None else {}
     return tuple(
-        Figure(term, title, *(_shown(metrics, term, show) for metrics in (*results, free, hold)))
+        Figure(
+            term,
+            title,
+            show(inputs.strategy.metrics.get(term)),
+            bounds_text(inputs.intervals.get(term), show),
+            *(show(metrics.get(term)) for metrics in (inputs.deployed.metrics, free, hold)),
+        )
         for term, title, show in _metric_rows(inputs.symbol.quote)
     )
 
 
 def headlines(inputs: ReportInputs) -> tuple[Headline, ...]:
     """The figures told first: the result after costs, what the costs took, the alternative, the skill, and luck."""
+    grounds = inputs.grounds
     costs, metrics = cost_figures(inputs), inputs.strategy.metrics
     free = inputs.at_zero_cost
     side = number(inputs.config.fee_bps + inputs.config.slippage_bps, 0)
-    skill = inputs.evaluation.intervals.get("log_loss_skill")
-    bounds = "no interval" if skill is None else f"{percent(skill.lower, 2)} to {percent(skill.upper, 2)}"
+    skill = bounds_text(grounds.evidence.log_loss_skill_interval, lambda x: percent(x, 2))
+    luck = trials_text(grounds.trials) if grounds.trials.is_known else grounds.trials.problem
     return (
         Headline("total_return", "After costs", percent(metrics["total_return"], signed=True), f"{side} bps a side"),
         Headline(
@@ -82,13 +91,8 @@ def headlines(inputs: ReportInputs) -> tuple[Headline, ...]:
             percent(metrics["buy_and_hold_return"], signed=True),
             "fully invested throughout",
         ),
-        Headline("log_loss_skill", "Log-loss skill", percent(inputs.evaluation.oos.log_loss_skill, 2), bounds),
-        Headline(
-            "luck",
-            "Luck does as well",
-            chance(luck_of(inputs.strategy)),
-            "chance of a result this good without any edge",
-        ),
+        Headline("log_loss_skill", "Log-loss skill", percent(grounds.evidence.log_loss_skill, 2), f"95%: {skill}"),
+        Headline("dsr", "Deflated Sharpe ratio", certainty(grounds.deflated), f"{luck}; 0.95 is evidence"),
     )
 
 
@@ -102,8 +106,13 @@ def buy_and_hold_metrics(inputs: ReportInputs) -> dict[str, float]:
     return {name: metrics[name] for name in _HOLD_METRICS}
 
 
-def _shown(metrics: dict[str, float], term: str, show: Callable[[float | None], str]) -> str:
-    return show(metrics.get(term))
+def bounds_text(interval: Interval | None, show: Callable[[float | None], str]) -> str:
+    """``0.80 to 1.20``; ``0.80 or more`` without an upper bound, ``–`` where there is no interval."""
+    if interval is None or not math.isfinite(interval.lower) or math.isnan(interval.upper):
+        return MISSING
+    if math.isinf(interval.upper):
+        return f"{show(interval.lower)} or more"
+    return f"{show(interval.lower)} to {show(interval.upper)}"
 
 
 def _metric_rows(currency: str) -> tuple[tuple[str, str, Callable[[float | None], str]], ...]:

@@ -58,10 +58,33 @@ GLOSSARY: tuple[Term, ...] = (
     ),
     Term("costs_paid", "Costs paid", "Fees, half spread and slippage, in quote currency."),
     Term(
-        "luck",
-        "Luck does as well",
-        "Probability that a strategy whose true Sharpe ratio is zero shows one at least as high, judged as if this "
-        "were the only strategy ever tried, which flatters it.",
+        "skill",
+        "Predictive skill",
+        "Whether the probabilities fit their own hours better than the same probabilities shifted to other hours of "
+        "their fold, and better than the base rate.",
+    ),
+    Term(
+        "zero_cost_edge",
+        "Edge at zero cost",
+        "Whether buying above and selling below the base rate, free of cost, earns more than the same exposure at "
+        "other hours.",
+    ),
+    Term(
+        "after_cost_edge",
+        "Edge after costs",
+        "Whether what is left after costs, at the configured thresholds, is more than the same exposure at other hours "
+        "earns without paying any. Gains of a market that rose are no edge.",
+    ),
+    Term(
+        "p_value",
+        "p-value",
+        "How often signals shifted to other hours do as well as the real ones. 0.05 or less counts as shown.",
+    ),
+    Term(
+        "dsr",
+        "Deflated Sharpe ratio",
+        "Probability that the true Sharpe ratio exceeds what the best of as many trials without any edge is expected "
+        "to reach. Every configuration ever evaluated for this symbol and label is a trial; 0.95 counts as evidence.",
     ),
     Term(
         "log_loss_skill",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from algo_pipeline.backtest.verdict import Grounds, verdict_sentence
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.time import BAR
 from algo_pipeline.common.types import Symbol
@@ -14,7 +16,7 @@ from algo_pipeline.common.types import Symbol
 if TYPE_CHECKING:
     from algo_pipeline.backtest.engine import BacktestResult
     from algo_pipeline.common.trading_rules import BacktestConfig
-    from algo_pipeline.research.evaluate import Evaluation
+    from algo_pipeline.research.evaluate import Evaluation, Interval
 
 SIMULATED = "simulated"
 
@@ -47,8 +49,11 @@ class ReportInputs:
         Kill switch off: statistics and verdicts use this one.
     deployed : BacktestResult
         Kill switch on.
-    verdict : str
-        One sentence, as :func:`algo_pipeline.backtest.verdict.verdict_sentence` writes it.
+    grounds : Grounds
+        What the verdict rests on.
+    intervals : mapping of str to Interval
+        Of the strategy's metrics, as :func:`algo_pipeline.backtest.performance_intervals.performance_intervals` gives
+        them.
     at_zero_cost : BacktestResult or None
         The strategy without fees and slippage, if it was run.
     notes : tuple of str
@@ -72,7 +77,8 @@ class ReportInputs:
     config: BacktestConfig
     strategy: BacktestResult
     deployed: BacktestResult
-    verdict: str
+    grounds: Grounds
+    intervals: Mapping[str, Interval]
     at_zero_cost: BacktestResult | None = None
     notes: tuple[str, ...] = ()
 
@@ -92,6 +98,11 @@ class ReportInputs:
         """The backtests by name: ``strategy``, ``deployed`` and, where it was run, ``at_zero_cost``."""
         named = {"strategy": self.strategy, "deployed": self.deployed}
         return named if self.at_zero_cost is None else {**named, "at_zero_cost": self.at_zero_cost}
+
+    @property
+    def verdict(self) -> str:
+        """The report's first sentence."""
+        return verdict_sentence(self.grounds)
 
     @property
     def is_simulated(self) -> bool:

@@ -7,19 +7,29 @@ from calendar import month_abbr
 import pandas as pd
 
 from algo_pipeline.backtest.report_document import cost_figures, fold_rows
+from algo_pipeline.backtest.report_evidence import evidence_rows, trial_rows
 from algo_pipeline.backtest.report_figures import key_figures
 from algo_pipeline.backtest.report_inputs import ReportInputs
 from algo_pipeline.backtest.report_tables import Drawdown, buy_and_hold_equity, monthly_returns, top_drawdowns
 from algo_pipeline.common.formatting import count, day, hours_long, markdown_table, minute, money, number, percent
 from algo_pipeline.research.report import overall_table, reliability_table
 
-_FIGURE_HEADER = ("", "strategy", "as deployed", "at zero cost", "buy and hold")
+_FIGURE_HEADER = ("", "strategy", "95% interval", "as deployed", "at zero cost", "buy and hold")
+_EVIDENCE_HEADER = ("question", "figure", "95% interval", "p-value", "answer")
 _MONTHS = tuple(month_abbr[1:])
 
 
 def render_markdown(inputs: ReportInputs) -> str:
     """The report as GitHub-flavoured Markdown; text from outside (notes, recipe) is escaped."""
-    parts = [*_head(inputs), *_result(inputs), *_prediction(inputs), *_time(inputs), *_costs(inputs), *_rules(inputs)]
+    parts = [
+        *_head(inputs),
+        *_evidence(inputs),
+        *_result(inputs),
+        *_prediction(inputs),
+        *_time(inputs),
+        *_costs(inputs),
+        *_rules(inputs),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -41,8 +51,18 @@ def _head(inputs: ReportInputs) -> list[str]:
     ]
 
 
+def _evidence(inputs: ReportInputs) -> list[str]:
+    rows = [(row.question, row.figure, row.interval, row.p_value, row.answer) for row in evidence_rows(inputs.grounds)]
+    luck = [(title, _safe(figure)) for title, figure in trial_rows(inputs.grounds)]
+    tests = markdown_table(_EVIDENCE_HEADER, rows)
+    return ["## Evidence", tests, "### Luck among everything that was tried", markdown_table(("", "figure"), luck)]
+
+
 def _result(inputs: ReportInputs) -> list[str]:
-    rows = [(f.title, f.strategy, f.deployed, f.at_zero_cost, f.buy_and_hold) for f in key_figures(inputs)]
+    rows = [
+        (figure.title, figure.strategy, figure.interval, figure.deployed, figure.at_zero_cost, figure.buy_and_hold)
+        for figure in key_figures(inputs)
+    ]
     at = inputs.deployed.kill_switch_at
     limit = percent(inputs.config.max_drawdown, 0)
     switch = (

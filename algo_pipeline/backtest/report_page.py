@@ -10,6 +10,7 @@ import pandas as pd
 
 from algo_pipeline.backtest.page_templates import page_template
 from algo_pipeline.backtest.report_document import cost_figures, fold_rows
+from algo_pipeline.backtest.report_evidence import evidence_rows, trial_rows
 from algo_pipeline.backtest.report_figures import headlines, key_figures
 from algo_pipeline.backtest.report_glossary import GLOSSARY
 from algo_pipeline.backtest.report_inputs import ReportInputs
@@ -43,6 +44,8 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "start": inputs.span[0],
         "end": inputs.span[1],
         "headlines": headlines(inputs),
+        "evidence": evidence_rows(inputs.grounds),
+        "luck": trial_rows(inputs.grounds),
         "figures": key_figures(inputs),
         "scores": _scores(inputs),
         "folds": list(fold_rows(inputs)),

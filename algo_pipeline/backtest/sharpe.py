@@ -1,33 +1,35 @@
-"""The Sharpe ratio with its uncertainty: standard error, interval, and the chance of luck.
+"""The Sharpe ratio with its uncertainty, of a backtest and over rolling windows.
 
 References
 ----------
 .. [1] Lo (2002), "The Statistics of Sharpe Ratios"; Mertens (2002) for returns that are not normal.
-.. [2] Bailey & López de Prado (2012), "The Sharpe Ratio Efficient Frontier" (the probabilistic Sharpe ratio).
 """
 
 from __future__ import annotations
 
 import math
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.backtest.report_tables import daily_returns
 from algo_pipeline.common.types import FloatArray
+from algo_pipeline.research.sharpe_statistics import SharpeEstimate
+
+if TYPE_CHECKING:
+    from algo_pipeline.backtest.result import BacktestResult
 
 DAYS_PER_YEAR = 365
 ROLLING_DAYS = 90
 _NEGLIGIBLE = 1e-14
 
 
-def luck_probability(daily_returns: FloatArray) -> float:
-    """Probability that a strategy whose true Sharpe ratio is zero shows at least the one observed [2]_.
-
-    One strategy is judged, as if no other had been tried. NaN for fewer than three days or returns without variance.
-    """
-    sharpe, error = _daily_sharpe(np.asarray(daily_returns, dtype=np.float64)[None, :])
-    return 1.0 - NormalDist().cdf(sharpe[0] / error[0]) if error[0] > 0.0 else math.nan
+def sharpe_estimate(result: BacktestResult) -> SharpeEstimate:
+    """Sharpe ratio per day of a backtest's daily UTC returns, with its moments; NaN where nothing was traded."""
+    returns = daily_returns(result.equity, result.config.initial_cash).to_numpy()
+    return SharpeEstimate.of(returns)
 
 
 def rolling_sharpe(daily_returns: pd.Series, days: int = ROLLING_DAYS, level: float = 0.95) -> pd.DataFrame:

@@ -12,10 +12,8 @@ import math
 
 from algo_pipeline.backtest.sweep_figures import field_text
 from algo_pipeline.backtest.sweep_judgement import Judgement
-from algo_pipeline.backtest.verdict import LUCK_LIMIT
+from algo_pipeline.backtest.verdict import is_evidence
 from algo_pipeline.common.formatting import certainty, count, number
-
-EVIDENCE = 1.0 - LUCK_LIMIT
 
 
 def sweep_verdict(judged: Judgement, *, simulated: bool = False) -> str:
@@ -32,11 +30,6 @@ def sweep_verdict(judged: Judgement, *, simulated: bool = False) -> str:
     if judged.other_than_configured:
         sentence = f"{_elsewhere(judged)}, {_continued(sentence)}"
     return f"On simulated bars, which say nothing of a market: {_continued(sentence)}" if simulated else sentence
-
-
-def is_evidence(deflated: float) -> bool:
-    """Whether a deflated Sharpe ratio is high enough to speak of more than luck; NaN is not."""
-    return deflated >= EVIDENCE
 
 
 def _continued(sentence: str) -> str:

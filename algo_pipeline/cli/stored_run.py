@@ -22,7 +22,7 @@ class StoredRun:
     ----------
     symbol : Symbol
         The pair.
-    source, label, recipe : str
+    source, label, recipe, recipe_hash : str
         As in the run's report.
     bars : pd.DataFrame
         From the first out-of-sample hour to the last.
@@ -34,6 +34,7 @@ class StoredRun:
     source: str
     label: str
     recipe: str
+    recipe_hash: str
     bars: pd.DataFrame
     probability: pd.Series
 
@@ -54,7 +55,7 @@ def last_run(settings: Settings, symbol: Symbol) -> StoredRun:
     again = f"algo-pipeline research --symbol {symbol}"
     if not path.exists():
         raise StorageError(f"No research run of {symbol} is stored in {settings.artifacts_dir}.", again)
-    source, label, recipe = _identity(path, again)
+    source, label, recipe, recipe_hash = _identity(path, again)
     oos = read_frame(settings.artifacts_dir / "research" / source / "oos_probabilities" / f"{symbol.slug}.parquet")
     stored = BarStore(settings.bars_dir()).load(source, symbol)
     if stored is None:
@@ -65,12 +66,12 @@ def last_run(settings: Settings, symbol: Symbol) -> StoredRun:
     if not probability.index.isin(stored.bars.index).all():
         raise StaleInputError(f"The probabilities of {symbol} are not about the stored bars from {source}.", again)
     bars = stored.bars.loc[probability.index[0] : probability.index[-1]]
-    return StoredRun(symbol, source, label, recipe, bars, probability)
+    return StoredRun(symbol, source, label, recipe, recipe_hash, bars, probability)
 
 
-def _identity(path: Path, again: str) -> tuple[str, str, str]:
+def _identity(path: Path, again: str) -> tuple[str, str, str, str]:
     report = read_json(path)
     try:
-        return str(report["source"]), str(report["label"]), str(report["recipe"])
+        return str(report["source"]), str(report["label"]), str(report["recipe"]), str(report["recipe_hash"])
     except (KeyError, TypeError) as error:
         raise CorruptFileError(f"{path} is no report of ours.", again) from error

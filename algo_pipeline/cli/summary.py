@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from algo_pipeline.common.config import Settings
-from algo_pipeline.common.formatting import count, number, percent
+from algo_pipeline.common.formatting import certainty, count, number, percent
 from algo_pipeline.common.storage import read_json, to_json
 from algo_pipeline.defs.runs import RunOutcome, peak_memory_mb
 from algo_pipeline.registry.ledger import PromotionLedger
@@ -82,22 +83,43 @@ def _rows(done: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
     intervals = [facts["evaluation"]["intervals"]["log_loss_skill"] for facts in done]
     metrics = [facts["backtest"]["metrics"] for facts in done]
     strategy = [item["strategy"] for item in metrics]
+    bounds = [facts["backtest"]["intervals"] for facts in done]
+    evidence = [facts["backtest"]["evidence"] for facts in done]
+    trials = [facts["backtest"]["trials"] for facts in done]
     return [
         ("hours evaluated", [count(score["n"]) for score in scores]),
         ("AUC", [number(score["auc"], 4) for score in scores]),
         ("log-loss skill", [percent(score["log_loss_skill"], 2) for score in scores]),
-        ("  95 % interval", [f"{percent(i['lower'], 2)} to {percent(i['upper'], 2)}" for i in intervals]),
+        _interval_row(intervals, lambda x: percent(x, 2)),
         ("calibration error (ECE)", [number(score["ece"], 4) for score in scores]),
         ("strategy after costs", [percent(item["total_return"]) for item in strategy]),
         ("  at zero cost", [percent(item["at_zero_cost"]["total_return"]) for item in metrics]),
         ("  as deployed (kill switch on)", [percent(item["deployed"]["total_return"]) for item in metrics]),
         ("buy and hold", [percent(item["buy_and_hold_return"]) for item in strategy]),
+        ("Sharpe ratio after costs", [number(item["sharpe"]) for item in strategy]),
+        _interval_row([each["sharpe"] for each in bounds], number),
+        ("maximum drawdown", [percent(item["max_drawdown"]) for item in strategy]),
+        _interval_row([each["max_drawdown"] for each in bounds], percent),
+        ("profit factor", [number(item["profit_factor"]) for item in strategy]),
+        _interval_row([each["profit_factor"] for each in bounds], number),
+        ("p-value: predictive skill", [number(each["skill_p_value"], 3) for each in evidence]),
+        ("  edge at zero cost", [number(each["zero_cost_edge_p_value"], 3) for each in evidence]),
+        ("  edge after costs", [number(each["after_cost_edge_p_value"], 3) for each in evidence]),
+        ("deflated Sharpe ratio", [certainty(each["deflated_sharpe_ratio"]) for each in trials]),
+        ("  over trials", [count(each["n_trials"]) for each in trials]),
         ("round trips", [count(item["n_trades"]) for item in strategy]),
         ("costs paid, of start cash", [percent(facts["backtest"]["costs"]["share_of_initial_cash"]) for facts in done]),
         ("registered model", [f"version {facts['evaluation']['model'].rsplit(' ', 1)[-1]}" for facts in done]),
         ("trading", [facts["gate"]["trading"] for facts in done]),
         ("seconds", [number(facts["seconds"], 1) for facts in done]),
     ]
+
+
+def _interval_row(
+    intervals: list[dict[str, float | None]], show: Callable[[float | None], str]
+) -> tuple[str, list[str]]:
+    """Both bounds, ``–`` where one is undefined or, as an upper bound may be, infinite."""
+    return "  95 % interval", [f"{show(each['lower'])} to {show(each['upper'])}" for each in intervals]
 
 
 def _verdict(facts: dict[str, Any]) -> Panel:

@@ -18,6 +18,7 @@ from algo_pipeline.common.types import Symbol
 if TYPE_CHECKING:
     from algo_pipeline.backtest.sweep_grid import SweepPlan
     from algo_pipeline.backtest.sweep_report import SweepReport
+    from algo_pipeline.cli.sweep_trials import RecordedTrials
 
 _RANKED_BY = ("sharpe", "sortino", "calmar", "total_return", "cagr", "max_drawdown", "profit_factor", "win_rate")
 _MOST_ROWS = 1_000
@@ -63,6 +64,7 @@ def sweep(
 
     The verdict is the deflated Sharpe ratio of the best combination: whether it is better than the best of as many
     tries without any edge. Costs are no choice: combinations compete under equal ones only, the configured ones first.
+    Each combination that traded is recorded as a trial, and counts in the verdict of every later research report.
 
     \b
     Examples:
@@ -76,7 +78,7 @@ def sweep(
     if settings.strategy != "thresholds":
         click.echo(f"The strategy {settings.strategy} is configured; a sweep is one of fixed thresholds.", err=True)
     plan = _plan(assignments, settings)
-    report = _swept(settings, symbol or settings.parsed_symbols()[0], plan, metric, top, quiet=as_json)
+    report, recorded = _swept(settings, symbol or settings.parsed_symbols()[0], plan, metric, top, quiet=as_json)
     folder = output or settings.artifacts_dir / "backtest" / report.symbol.slug / "sweep"
     files = _write(report, folder)
 
@@ -84,9 +86,9 @@ def sweep(
 
     seconds = time.perf_counter() - start
     if as_json:
-        print_sweep_json(report, files, seconds)
+        print_sweep_json(report, recorded, files, seconds)
     else:
-        print_sweep(report, files, seconds)
+        print_sweep(report, recorded, files, seconds)
 
 
 def _plan(assignments: tuple[str, ...], settings: Settings) -> SweepPlan:
@@ -98,16 +100,20 @@ def _plan(assignments: tuple[str, ...], settings: Settings) -> SweepPlan:
         raise click.BadParameter(str(error), param_hint="--set") from error
 
 
-def _swept(settings: Settings, symbol: Symbol, plan: SweepPlan, metric: str, top: int, quiet: bool) -> SweepReport:
+def _swept(
+    settings: Settings, symbol: Symbol, plan: SweepPlan, metric: str, top: int, quiet: bool
+) -> tuple[SweepReport, RecordedTrials]:
     from algo_pipeline.backtest.sweep_report import SweepReport
     from algo_pipeline.backtest.sweep_summary import Sweep, summarize_sweep
     from algo_pipeline.cli.stored_run import last_run
+    from algo_pipeline.cli.sweep_trials import record_sweep
 
     run = last_run(settings, symbol)
     with _progress(quiet, plan.n_combinations) as progress:
         done = Sweep.run(run.bars, run.probability, plan, progress)
         summary = summarize_sweep(done, metric, top)
-    return SweepReport(symbol, run.label, run.source, run.recipe, done, summary)
+    report = SweepReport(symbol, run.label, run.source, run.recipe, done, summary)
+    return report, record_sweep(settings, report, run.recipe_hash)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from algo_pipeline.backtest.sweep_figures import (
 )
 from algo_pipeline.backtest.sweep_grid import CONDITIONS
 from algo_pipeline.backtest.sweep_report import SweepReport, condition_rows, sweep_document
+from algo_pipeline.cli.sweep_trials import RecordedTrials
 from algo_pipeline.common.formatting import count
 from algo_pipeline.common.storage import to_json
 
@@ -27,12 +28,13 @@ _COLUMNS = ("sharpe", "total_return", "max_drawdown", "n_trades")
 _MOST_CONDITIONS = 12
 
 
-def print_sweep_json(report: SweepReport, files: Mapping[str, Path], seconds: float) -> None:
+def print_sweep_json(report: SweepReport, recorded: RecordedTrials, files: Mapping[str, Path], seconds: float) -> None:
     """Everything a program may want to know of the sweep, on stdout."""
-    click.echo(to_json({**sweep_document(report), "files": dict(files), "seconds": seconds}))
+    trials = recorded.to_document()
+    click.echo(to_json({**sweep_document(report), "trials": trials, "files": dict(files), "seconds": seconds}))
 
 
-def print_sweep(report: SweepReport, files: Mapping[str, Path], seconds: float) -> None:
+def print_sweep(report: SweepReport, recorded: RecordedTrials, files: Mapping[str, Path], seconds: float) -> None:
     """The best combinations as a table, the verdict, and where the page is."""
     console = Console(highlight=False, markup=False)
     bars = "SIMULATED bars" if report.is_simulated else f"{report.source} bars"
@@ -48,6 +50,7 @@ def print_sweep(report: SweepReport, files: Mapping[str, Path], seconds: float) 
     overfitting = overfitting_sentence(report.summary.judged)
     if overfitting:
         console.print(overfitting)
+    console.print(recorded.describe(report), style="bold red" if recorded.problem else "")
     kill_switch = "kill switch off" if report.kill_switch_is_off else "kill switch as swept"
     console.print(f"{count(report.sweep.plan.n_combinations)} combinations in {seconds:.1f} s, {kill_switch}.")
     console.print(f"Table: {files['csv']}", soft_wrap=True)

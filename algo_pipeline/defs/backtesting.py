@@ -12,6 +12,7 @@ from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation
 
 IDENTITY_CHECK = "cash_holdings_and_fees_add_up_to_equity"
+LEDGER_CHECK = "every_trial_stands_in_the_ledger"
 
 
 @dg.asset(
@@ -28,7 +29,13 @@ IDENTITY_CHECK = "cash_holdings_and_fees_add_up_to_equity"
             asset="backtest_report",
             blocking=True,
             description="At every bar, start cash + Σ sells − Σ buys − Σ fees + quantity × close equals equity.",
-        )
+        ),
+        dg.AssetCheckSpec(
+            LEDGER_CHECK,
+            asset="backtest_report",
+            description="The ledger of trials is whole, and holds as many as MLflow's runs have counted: else no edge "
+            "is claimed.",
+        ),
     ],
 )
 def backtest_report(
@@ -41,12 +48,20 @@ def backtest_report(
 ) -> Iterator[dg.Output[pd.DataFrame] | dg.AssetCheckResult]:
     """Backtest, write the report, log its figures to the training's run; its value is the strategy's curve."""
     with stage(context):
-        from algo_pipeline.defs.reporting import accounting_check, report_inputs, report_metadata, write_report
+        from algo_pipeline.defs.reporting import (
+            accounting_check,
+            ledger_check,
+            report_inputs,
+            report_metadata,
+            verdict_metrics,
+            write_report,
+        )
 
         symbol = partition_symbol(context.partition_key)
-        inputs = report_inputs(symbol, pipeline, raw_ohlcv, oos_probabilities, evaluation, registered_model)
+        inputs = report_inputs(context, symbol, pipeline, raw_ohlcv, oos_probabilities, evaluation, registered_model)
         folder = pipeline.settings().artifacts_dir / "backtest" / symbol.slug
         files = write_report(inputs, folder)
-        pipeline.registry().log_results(registered_model, {}, {"verdict": inputs.verdict}, files)
+        pipeline.registry().log_results(registered_model, verdict_metrics(inputs), {"verdict": inputs.verdict}, files)
         yield dg.Output(inputs.strategy.curve, metadata=report_metadata(inputs, folder))
         yield accounting_check(inputs)
+        yield ledger_check(inputs, pipeline)

@@ -33,6 +33,7 @@ def register(
 ) -> RegisteredVersion:
     """Log the run with scores and backtest metrics, register the estimator, and show both in the asset's metadata."""
     from algo_pipeline.backtest.variants import run_variants
+    from algo_pipeline.defs.trials import record_trial
     from algo_pipeline.models.calibration import TRUSTED_TYPES
 
     symbol, source = partition_symbol(context.partition_key), pipeline.settings().data_source
@@ -51,6 +52,7 @@ def register(
         strategy=pipeline.strategy(),
         base_rate=oos["base_rate"],
     )
+    record_trial(context, pipeline, symbol, recipe, backtests.strategy)
     pipeline.registry().log_results(version, backtests.metric_values(), {}, {})
     context.add_output_metadata(_metadata(version, pipeline, plots))
     return version

@@ -1,5 +1,7 @@
 """What the backtest asset writes and shows; imported when it runs, for the code location must load quickly."""
 
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,10 @@ import dagster as dg
 import pandas as pd
 
 from algo_pipeline.backtest.identity import identity_error
+from algo_pipeline.backtest.performance_intervals import performance_intervals
 from algo_pipeline.backtest.plots import equity_and_drawdown, price_with_trades
 from algo_pipeline.backtest.report import (
+    Grounds,
     ReportInputs,
     equity_curve_csv,
     render_html,
@@ -16,14 +20,20 @@ from algo_pipeline.backtest.report import (
     report_document,
     trades_csv,
 )
+from algo_pipeline.backtest.report_evidence import evidence_rows
+from algo_pipeline.backtest.report_figures import key_figures
+from algo_pipeline.backtest.report_inputs import SIMULATED
+from algo_pipeline.backtest.sharpe import sharpe_estimate
 from algo_pipeline.backtest.variants import run_variants
-from algo_pipeline.backtest.verdict import verdict_sentence
+from algo_pipeline.backtest.verdict import trials_text
 from algo_pipeline.common.storage import to_json, write_text
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.ingest import find_gaps
-from algo_pipeline.defs.backtesting import IDENTITY_CHECK
+from algo_pipeline.defs.backtesting import IDENTITY_CHECK, LEDGER_CHECK
+from algo_pipeline.defs.evidence import run_evidence
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import picture, table
+from algo_pipeline.defs.trials import TRIALS_METRIC, VARIANCE_METRIC, known_trials, record_trial
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation
 
@@ -42,7 +52,20 @@ def accounting_check(inputs: ReportInputs) -> dg.AssetCheckResult:
     )
 
 
+def ledger_check(inputs: ReportInputs, pipeline: Pipeline) -> dg.AssetCheckResult:
+    """Whether every trial that is known of stands in the ledger, and no line of it was changed or lost."""
+    trials, path = inputs.grounds.trials, pipeline.trials().path
+    return dg.AssetCheckResult(
+        check_name=LEDGER_CHECK,
+        passed=trials.is_known,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=trials.problem or f"{trials_text(trials)}, each recorded in {path.name}.",
+        metadata={"trials": trials.n_trials, "ledger": dg.MetadataValue.path(str(path))},
+    )
+
+
 def report_inputs(
+    context: dg.AssetExecutionContext,
     symbol: Symbol,
     pipeline: Pipeline,
     bars: pd.DataFrame,
@@ -53,6 +76,7 @@ def report_inputs(
     """Run the backtests and gather what the report is made of."""
     settings, recipe, config = pipeline.settings(), pipeline.recipe(), pipeline.settings().backtest_config()
     runs = run_variants(bars, oos["probability"], config, strategy=pipeline.strategy(), base_rate=oos["base_rate"])
+    record_trial(context, pipeline, symbol, recipe, runs.strategy)
     gaps = find_gaps(runs.bars)
     missing = sum(gap.n_bars for gap in gaps)
     return ReportInputs(
@@ -69,9 +93,13 @@ def report_inputs(
         strategy=runs.strategy,
         deployed=runs.deployed,
         at_zero_cost=runs.at_zero_cost,
-        verdict=verdict_sentence(
-            evaluation, runs.strategy, runs.at_zero_cost, simulated=settings.data_source == "simulated"
+        grounds=Grounds(
+            evidence=run_evidence(pipeline, bars, oos, evaluation),
+            estimate=sharpe_estimate(runs.strategy),
+            trials=known_trials(pipeline, symbol, recipe.label),
+            simulated=settings.data_source == SIMULATED,
         ),
+        intervals=performance_intervals(runs.strategy),
         notes=(f"{missing} hours are missing from the bars, in {len(gaps)} gaps.",) if gaps else (),
     )
 
@@ -90,19 +118,39 @@ def write_report(inputs: ReportInputs, folder: Path) -> dict[str, bytes]:
     return {f"backtest/{name}": text.encode() for name, text in texts.items()}
 
 
+def verdict_metrics(inputs: ReportInputs) -> dict[str, float]:
+    """What the run in MLflow holds of the verdict's grounds: finite figures only."""
+    grounds = inputs.grounds
+    values: dict[str, float] = {
+        "dsr": grounds.deflated,
+        TRIALS_METRIC: float(grounds.trials.n_trials),
+        VARIANCE_METRIC: grounds.trials.variance_of_sharpe,
+        **grounds.evidence.to_document(),
+    }
+    for name, interval in inputs.intervals.items():
+        values[f"strategy_{name}_lower"], values[f"strategy_{name}_upper"] = interval.lower, interval.upper
+    return {name: float(value) for name, value in values.items() if math.isfinite(value)}
+
+
 def report_metadata(inputs: ReportInputs, folder: Path) -> dict[str, Any]:
-    """Verdict, key figures and pictures for the asset's page."""
-    metrics = inputs.strategy.metrics
+    """Verdict, its grounds, key figures and pictures for the asset's page."""
+    metrics, grounds = inputs.strategy.metrics, inputs.grounds
     latched = inputs.deployed.kill_switch_at
-    rows = pd.DataFrame({kind: result.metrics for kind, result in inputs.backtests.items()}).rename_axis("metric")
+    evidence, figures = (
+        pd.DataFrame([asdict(row) for row in rows]).drop(columns="term").set_index(key)
+        for rows, key in ((evidence_rows(grounds), "question"), (key_figures(inputs), "title"))
+    )
     return {
         "verdict": dg.MetadataValue.text(inputs.verdict),
+        "evidence": table(evidence),
+        "n_trials": grounds.trials.n_trials,
+        "deflated_sharpe_ratio": grounds.deflated if math.isfinite(grounds.deflated) else "undefined",
         "total_return": metrics["total_return"],
         "buy_and_hold_return": metrics["buy_and_hold_return"],
         "n_trades": int(metrics["n_trades"]),
         "costs_paid": metrics["costs_paid"],
         "kill_switch": "never latched" if latched is None else f"latched at {latched:%Y-%m-%d %H:%M} UTC",
-        "metrics": table(rows),
+        "figures": table(figures),
         "report": dg.MetadataValue.path(str(folder / "report.html")),
         "equity": picture(equity_and_drawdown(inputs.bars, inputs.strategy, inputs.deployed), "equity and drawdown"),
         "trades": picture(price_with_trades(inputs.bars, inputs.strategy.trades), "price and trades"),

@@ -22,6 +22,7 @@ from algo_pipeline.interfaces.market_data import MarketDataSource
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.ledger import PromotionLedger
 from algo_pipeline.registry.mlflow_registry import MlflowRegistry
+from algo_pipeline.registry.trials import TrialLedger
 from algo_pipeline.sources.catalog import make_price_check, make_source
 from algo_pipeline.sources.store import BarStore
 
@@ -139,6 +140,10 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
     def bundles(self) -> BundleStore:
         """Deployed champions."""
         return BundleStore(self.settings().artifacts_dir)
+
+    def trials(self) -> TrialLedger:
+        """The record of everything that was tried."""
+        return TrialLedger(self.settings().artifacts_dir)
 
     def ledger(self) -> PromotionLedger:
         """The record of promotions."""

@@ -19,8 +19,15 @@ from urllib.parse import urlsplit
 from algo_pipeline.common.errors import RegistryError
 from algo_pipeline.common.locks import file_lock
 from algo_pipeline.common.logger import MASK
+from algo_pipeline.common.types import Symbol
 from algo_pipeline.registry.estimator_file import load_estimators
-from algo_pipeline.registry.records import DatasetReference, RegisteredVersion, StoredModel, TrainingRecord
+from algo_pipeline.registry.records import (
+    DatasetReference,
+    RegisteredVersion,
+    StoredModel,
+    TrainingRecord,
+    experiment_name,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -133,6 +140,28 @@ class MlflowRegistry:
         made_from = (parameters.get("recipe_hash", ""), parameters.get("dataset_hash", ""))
         registered = RegisteredVersion(model_name, version, run_id, str(run.info.experiment_id), *made_from)
         return StoredModel(registered, parameters, recipe, tuple(features))
+
+    def metrics_where_largest(self, symbol: Symbol, parameters: Mapping[str, str], metric: str) -> dict[str, float]:
+        """Metrics of that run of a symbol, with these parameters, whose ``metric`` is the largest; {} if none has it.
+
+        Runs that were deleted count as long as the store still holds them.
+        """
+        from mlflow.entities import ViewType
+
+        wanted = [f"params.`{name}` = '{value}'" for name, value in parameters.items()]
+        with _translated(self._uri):
+            client = self._client()
+            experiment = client.get_experiment_by_name(experiment_name(symbol))
+            if experiment is None:
+                return {}
+            runs = client.search_runs(
+                [experiment.experiment_id],
+                " and ".join([*wanted, f"metrics.`{metric}` > 0"]),
+                ViewType.ALL,
+                max_results=1,
+                order_by=[f"metrics.`{metric}` DESC"],
+            )
+        return dict(runs[0].data.metrics) if runs else {}
 
     def load_estimator(self, version: RegisteredVersion, trusted_types: tuple[str, ...]) -> Any:
         """Load a version's estimator through skops, trusting our own list of types and never the file's.

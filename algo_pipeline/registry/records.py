@@ -64,7 +64,7 @@ class TrainingRecord:
     @property
     def experiment_name(self) -> str:
         """``algo-pipeline/<slug>``."""
-        return f"algo-pipeline/{self.symbol.slug}"
+        return experiment_name(self.symbol)
 
     @property
     def model_name(self) -> str:
@@ -104,6 +104,11 @@ class StoredModel:
     parameters: Mapping[str, str]
     recipe_document: Mapping[str, Any]
     feature_names: tuple[str, ...]
+
+
+def experiment_name(symbol: Symbol) -> str:
+    """The experiment that holds the runs of a symbol."""
+    return f"algo-pipeline/{symbol.slug}"
 
 
 def registered_model_name(symbol: Symbol, label: str) -> str:

@@ -62,11 +62,11 @@ class TrialSummary:
     Parameters
     ----------
     n_trials : int
-        Distinct trials that traded.
+        Distinct trials that traded, as far as they are known.
     variance_of_sharpe : float
         Sample variance (ddof 1) between their Sharpe ratios per day; NaN below two.
     problem : str
-        Why the count can't be relied on; empty if it can.
+        Why there may have been more; empty if the count can be relied on. No edge is claimed while there is one.
     """
 
     n_trials: int

@@ -10,14 +10,29 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.backtest.engine import BacktestConfig, run_backtest
-from algo_pipeline.backtest.report import ReportInputs, verdict_sentence
+from algo_pipeline.backtest.evidence import Evidence
+from algo_pipeline.backtest.performance_intervals import performance_intervals
+from algo_pipeline.backtest.report import Grounds, ReportInputs
+from algo_pipeline.backtest.sharpe import sharpe_estimate
 from algo_pipeline.common.types import Symbol
-from algo_pipeline.research.evaluate import Evaluation, RocCurve, Score, evaluate
+from algo_pipeline.research.evaluate import Evaluation, Interval, RocCurve, Score, evaluate
+from algo_pipeline.research.trials import TrialSummary
 from algo_pipeline_tests.market import random_bars
 
 NAN = float("nan")
 UNDEFINED_SCORE = Score(0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN)
 NO_EVALUATION = Evaluation(UNDEFINED_SCORE, (), {}, (), RocCurve((), ()))
+SOME_EVIDENCE = Evidence(
+    skill_p_value=0.001,
+    log_loss_skill=0.004,
+    log_loss_skill_interval=Interval(0.002, 0.006),
+    zero_cost_edge_p_value=0.012,
+    zero_cost_excess_return=0.35,
+    after_cost_edge_p_value=0.8,
+    after_cost_excess_return=-0.4,
+    n_shuffles=999,
+    n_entries=50,
+)
 
 
 @lru_cache(maxsize=4)
@@ -57,7 +72,8 @@ def make_inputs(
         config=config,
         strategy=strategy,
         deployed=run_backtest(bars, oos["probability"], config),
-        verdict=verdict_sentence(evaluation, strategy, free),
+        grounds=Grounds(SOME_EVIDENCE, sharpe_estimate(strategy), TrialSummary(62, 0.0004)),
+        intervals=performance_intervals(strategy, n_resamples=100),
         at_zero_cost=free,
     )
     return replace(inputs, **changes)

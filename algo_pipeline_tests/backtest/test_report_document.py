@@ -21,7 +21,8 @@ def test_the_document_is_strict_json_and_says_everything() -> None:
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert list(document) == [
         *("symbol", "label", "source", "simulated", "recipe", "recipe_hash", "model", "span"),
-        *("verdict", "luck_probability", "config", "trading_strategy", "metrics", "kill_switch_at", "evaluation"),
+        *("verdict", "findings", "evidence", "trials", "luck_probability"),
+        *("config", "trading_strategy", "metrics", "intervals", "kill_switch_at", "evaluation"),
         *("folds", "reliability", "monthly_returns", "drawdowns", "costs", "notes"),
     ]
     assert document["span"] == {

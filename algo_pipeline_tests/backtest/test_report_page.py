@@ -14,10 +14,12 @@ import pytest
 
 from algo_pipeline.backtest.engine import BacktestConfig
 from algo_pipeline.backtest.report import ReportInputs, render_html, render_markdown
+from algo_pipeline.backtest.report_evidence import evidence_rows, trial_rows
 from algo_pipeline.backtest.report_figures import headlines, key_figures
 from algo_pipeline.backtest.report_glossary import GLOSSARY
 from algo_pipeline.backtest.report_payload import MAX_POINTS, MAX_TRADES
 from algo_pipeline.backtest.trades import TRADE_COLUMNS
+from algo_pipeline.research.trials import TrialSummary
 from algo_pipeline_tests.backtest.report_samples import (
     NO_EVALUATION,
     constant_inputs,
@@ -139,18 +141,27 @@ def test_the_figures_agree_between_page_markdown_and_metrics(sample_page: str) -
     markdown = render_markdown(inputs)
     shown = " ".join(" ".join(Page(sample_page).text).split())
     for figure in key_figures(inputs):
-        values = (figure.strategy, figure.deployed, figure.at_zero_cost, figure.buy_and_hold)
+        values = (figure.strategy, figure.interval, figure.deployed, figure.at_zero_cost, figure.buy_and_hold)
         assert f"| {figure.title} | {' | '.join(values)} |" in markdown
         assert f"{figure.title} {' '.join(values)}" in shown
     for item in headlines(inputs):
         assert f"{item.title} {item.value} {item.meaning}" in shown
+    for row in evidence_rows(inputs.grounds):
+        values = (row.question, row.figure, row.interval, row.p_value, row.answer)
+        assert f"| {' | '.join(values)} |" in markdown
+        assert " ".join(values) in shown
+    for title, figure in trial_rows(inputs.grounds):
+        assert f"| {title} | {figure} |" in markdown
+        assert f"{title} {figure}" in shown
     assert inputs.verdict in shown
 
 
 def test_text_from_outside_is_inert() -> None:
     hostile = "</script><script>alert('x')</script><img src=x onerror=alert(1)>"
-    changes = {"verdict": hostile, "notes": (hostile,), "recipe": hostile, "label": hostile, "source": hostile}
-    changed = replace(sample_inputs(), model_version=hostile, recipe_hash="<script>", **changes)
+    inputs = sample_inputs()
+    grounds = replace(inputs.grounds, trials=TrialSummary.unknown(hostile))
+    changes = {"grounds": grounds, "notes": (hostile,), "recipe": hostile, "label": hostile, "source": hostile}
+    changed = replace(inputs, model_version=hostile, recipe_hash="<script>", **changes)
     text = render_html(changed)
     page = Page(text)
     assert len(page.scripts) == 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,7 +8,10 @@ import pandas as pd
 import pytest
 
 from algo_pipeline.backtest.metrics import sharpe_ratio
-from algo_pipeline.backtest.sharpe import luck_probability, rolling_sharpe
+from algo_pipeline.backtest.result import BacktestResult
+from algo_pipeline.backtest.sharpe import rolling_sharpe, sharpe_estimate
+from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.research.sharpe_statistics import SharpeEstimate
 
 
 def _days(values: np.ndarray) -> pd.Series:
@@ -43,23 +47,16 @@ def test_intervals_hold_the_true_ratio_as_often_as_they_say() -> None:
     assert 0.92 <= held / 400 <= 0.98
 
 
-def test_luck_is_uniform_where_there_is_no_edge() -> None:
-    rng = np.random.default_rng(2)
-    luck = np.array([luck_probability(rng.standard_t(5, 300) * 0.01) for _ in range(600)])
-    assert abs(luck.mean() - 0.5) < 0.04
-    assert abs((luck < 0.05).mean() - 0.05) < 0.03
-
-
-def test_luck_shrinks_with_evidence() -> None:
-    returns = np.tile([0.02, -0.01], 50)
-    assert luck_probability(returns) < 0.001
-    assert luck_probability(-returns) > 0.999
-    assert luck_probability(np.array([0.02, -0.02] * 50)) == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("returns", [[], [0.01], [0.01, 0.02], [0.0] * 50, [0.01] * 50])
-def test_luck_is_undefined_without_variance_or_days(returns: list[float]) -> None:
-    assert math.isnan(luck_probability(np.array(returns)))
+def test_a_backtests_estimate_is_that_of_its_daily_utc_returns() -> None:
+    equity = pd.Series([101.0, 102.0, 99.0, 103.0], pd.date_range("2024-01-01", periods=4, freq="12h", tz="UTC"))
+    nothing = pd.DataFrame()
+    result = BacktestResult(BacktestConfig(initial_cash=100.0), equity.to_frame("equity"), nothing, nothing, {}, None)
+    two_days = np.array([102.0 / 100.0 - 1.0, 103.0 / 102.0 - 1.0])
+    assert sharpe_estimate(result) == SharpeEstimate.of(two_days)
+    longer = pd.Series(np.cumprod([1.01, 0.98, 1.03, 1.0]), pd.date_range("2024-01-01", periods=4, freq="D", tz="UTC"))
+    result = dataclasses.replace(result, config=BacktestConfig(initial_cash=1.0), curve=longer.to_frame("equity"))
+    returns = np.array([0.01, -0.02, 0.03, 0.0])
+    assert sharpe_estimate(result).sharpe == pytest.approx(returns.mean() / returns.std(ddof=1))
 
 
 def test_a_flat_window_has_no_ratio_and_too_few_days_give_nothing() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from algo_pipeline.common.storage import write_frame, write_json
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.registry.trials import TrialLedger
 from algo_pipeline.sources.store import BarStore, StoredBars
 from algo_pipeline_tests.backtest.sweep_samples import knowing_probability
 from algo_pipeline_tests.cli.ended import Command, Ended, assert_says
@@ -28,7 +29,7 @@ def store_run(shop: Workshop, symbol: Symbol = _BTC, source: str = "file") -> No
     BarStore(shop.artifacts / "data").save(source, symbol, StoredBars(bars, venue_symbol="x"))
     oos = pd.DataFrame({"probability": knowing_probability(bars, 0.6)}).iloc[200:-1]
     write_frame(shop.artifacts / "research" / source / "oos_probabilities" / f"{symbol.slug}.parquet", oos)
-    report = {"source": source, "label": "direction_1h", "recipe": "logistic+platt"}
+    report = {"source": source, "label": "direction_1h", "recipe": "logistic+platt", "recipe_hash": "a" * 64}
     write_json(shop.artifacts / "backtest" / symbol.slug / "report.json", report)
 
 
@@ -106,12 +107,42 @@ def test_the_last_run_counts_whatever_source_is_configured(command: Command, sho
     assert json.loads(ended.out)["source"] == "binance"
 
 
-def test_only_its_own_folder_is_written(command: Command, shop: Workshop) -> None:
+def test_each_combination_that_traded_is_a_trial_and_the_same_sweep_again_adds_none(
+    command: Command, shop: Workshop
+) -> None:
+    store_run(shop)
+    ledger = TrialLedger(shop.artifacts)
+    first = json.loads(command(*_SMALL, "--json").out)
+    assert first["trials"] == {"new": 3, "known": 3, "problem": None}
+    assert first["judged"]["trials"] == 3
+    summary = ledger.summary("BTC/USD", "direction_1h", "file")
+    assert summary.n_trials == 3
+    assert summary.variance_of_sharpe == pytest.approx(first["judged"]["variance_of_daily_sharpes"], rel=1e-6)
+    before = ledger.path.read_bytes()
+    assert json.loads(command(*_SMALL, "--json").out)["trials"] == {"new": 0, "known": 3, "problem": None}
+    assert ledger.path.read_bytes() == before
+    more = command("--set", "enter_threshold=0.52,0.57")
+    assert "1 new, 4 in all" in " ".join(more.out.split())
+
+
+def test_a_ledger_that_takes_no_more_trials_is_told_beside_the_result(command: Command, shop: Workshop) -> None:
+    store_run(shop)
+    command(*_SMALL)
+    TrialLedger(shop.artifacts).path.unlink()
+    ended = command(*_SMALL)
+    words = " ".join(ended.out.split())
+    assert ended.code == 0
+    assert "these trials could not be recorded" in words
+    assert "the file is missing" in words
+    assert "trials.jsonl" in json.loads(command(*_SMALL, "--json").out)["trials"]["problem"]
+
+
+def test_only_its_own_folder_and_the_ledger_of_trials_are_written(command: Command, shop: Workshop) -> None:
     store_run(shop)
     before = fingerprints(shop.artifacts)
     assert command(*_SMALL).code == 0
     after = fingerprints(shop.artifacts)
-    new = {name for name in after if name not in before and not name.startswith("logs/")}
+    new = {name for name in after if name not in before and not name.startswith(("logs/", "registry/trials."))}
     assert new == {"backtest/BTC-USD/sweep/sweep.csv", "backtest/BTC-USD/sweep/sweep.html"}
     assert {name: after[name] for name in before} == before
 
@@ -119,13 +150,16 @@ def test_only_its_own_folder_is_written(command: Command, shop: Workshop) -> Non
 def test_a_real_run_is_swept(
     materialized: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with materialized.active():
+    shop = materialized.copy(tmp_path / "shop")
+    with shop.active():
         assert exit_code(monkeypatch, "sweep", *_SMALL, "--json", "--output", str(tmp_path)) == 0
     swept = json.loads(capfd.readouterr().out)
     reported = json.loads((materialized.artifacts / "backtest" / "BTC-USD" / "report.json").read_text("utf-8"))
     assert swept["span"] == reported["span"]
     table = pd.read_csv(tmp_path / "sweep.csv")
     own = table[(table["enter_threshold"] == 0.55) & (table["fee_bps"] == 25)].iloc[0]
+    assert swept["judged"]["trials"] == 3
+    assert swept["trials"]["new"] == 2  # research itself had tried 0.55
     for name, value in reported["metrics"]["strategy"].items():
         assert own[name] == pytest.approx(value, rel=1e-9, nan_ok=True) or value is None
 

@@ -57,6 +57,7 @@ _CHECKS = {
     "closes_agree_with_a_second_source": ("raw_ohlcv", False),
     "features_are_finite_after_warm_up": ("features", True),
     "cash_holdings_and_fees_add_up_to_equity": ("backtest_report", True),
+    "every_trial_stands_in_the_ledger": ("backtest_report", False),
     "alias_points_at_the_deployed_champion": ("promotion", False),
 }
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from algo_pipeline.backtest.sharpe import luck_probability
 from algo_pipeline.research.sharpe_statistics import (
     SharpeEstimate,
     deflated_sharpe_ratio,
@@ -79,9 +78,12 @@ def test_a_hand_worked_estimate() -> None:
     assert estimate.error == pytest.approx(math.sqrt((1 + 0.5 / 4 * 0.25) / 2))
 
 
-def test_the_chance_of_luck_in_reports_is_the_rest_of_the_probabilistic_sharpe_ratio() -> None:
-    returns = np.random.default_rng(2).standard_t(4, 200) * 0.01 + 0.001
-    assert luck_probability(returns) == pytest.approx(1.0 - probabilistic_sharpe_ratio(SharpeEstimate.of(returns)))
+def test_the_chance_of_luck_is_uniform_where_there_is_no_edge() -> None:
+    rng = np.random.default_rng(2)
+    draws = (SharpeEstimate.of(rng.standard_t(5, 300) * 0.01) for _ in range(600))
+    luck = 1.0 - np.array([probabilistic_sharpe_ratio(estimate) for estimate in draws])
+    assert abs(luck.mean() - 0.5) < 0.04
+    assert abs((luck < 0.05).mean() - 0.05) < 0.03
 
 
 @pytest.mark.parametrize("returns", [[], [0.01], [0.01, 0.02], [0.01] * 50, [0.0] * 50])

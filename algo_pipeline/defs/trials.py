@@ -1,0 +1,53 @@
+"""What was tried: written to the ledger when it is evaluated, and counted for every verdict."""
+
+import math
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from algo_pipeline.backtest.result import BacktestResult
+from algo_pipeline.backtest.trials import backtest_trial
+from algo_pipeline.common.errors import StorageError
+from algo_pipeline.common.types import Symbol
+from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.research.trials import Forecast, TrialKind, TrialSummary
+
+if TYPE_CHECKING:
+    from algo_pipeline.research.train import Recipe
+
+TRIALS_METRIC, VARIANCE_METRIC = "n_trials", "variance_of_trials"
+_DAMAGED = "the ledger of trials is damaged or incomplete"
+
+
+def record_trial(
+    context: dg.AssetExecutionContext,
+    pipeline: Pipeline,
+    symbol: Symbol,
+    recipe: "Recipe",
+    strategy: BacktestResult,
+) -> None:
+    """Write a backtest (kill switch off) to the ledger; a ledger that takes no more is told, and ends no run."""
+    forecast = Forecast(str(symbol), recipe.label, pipeline.settings().data_source, recipe.hash)
+    try:
+        pipeline.trials().record([backtest_trial(forecast, strategy, TrialKind.RESEARCH)])
+    except StorageError as error:
+        context.log.warning(f"This trial could not be recorded. {error}")
+
+
+def known_trials(pipeline: Pipeline, symbol: Symbol, label: str) -> TrialSummary:
+    """Everything tried for a symbol and label, by the ledger or by MLflow's runs, whichever tells of more.
+
+    Neither can be emptied unnoticed: runs deleted from MLflow stay in the ledger, and a ledger that tells of fewer
+    trials than a run has counted has lost some.
+    """
+    try:
+        summary = pipeline.trials().summary(str(symbol), label, pipeline.settings().data_source)
+    except StorageError:
+        summary = TrialSummary.unknown(_DAMAGED)
+    same = {"label": label, "source": pipeline.settings().data_source}
+    counted = pipeline.registry().metrics_where_largest(symbol, same, TRIALS_METRIC)
+    n_counted = int(counted.get(TRIALS_METRIC, 0))
+    if n_counted <= summary.n_trials:
+        return summary
+    problem = summary.problem or f"the ledger holds {summary.n_trials} of them"
+    return TrialSummary(n_counted, counted.get(VARIANCE_METRIC, math.nan), problem)
