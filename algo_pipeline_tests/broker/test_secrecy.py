@@ -130,6 +130,14 @@ class TestHeaders:
             assert (asked.headers["APCA-API-KEY-ID"], asked.headers["APCA-API-SECRET-KEY"]) == SENTINELS
             assert "Authorization" not in asked.headers
 
+    def test_hold_no_cookie_of_an_earlier_answer(self) -> None:
+        with answering(Script(body=ACCOUNT, headers={"Set-Cookie": "session=one; Path=/"})) as server:
+            broker = broker_of(server.url)
+            broker.get_account()
+            broker.get_account()
+        assert len(server.asked) == 2
+        assert not any("Cookie" in asked.headers for asked in server.asked)
+
     def test_are_sent_to_no_host_that_alpaca_py_might_choose_instead(self) -> None:
         with answering(Script(body=ACCOUNT)) as server, answering(Script(body=ACCOUNT)) as spy:
             broker = broker_of(server.url)

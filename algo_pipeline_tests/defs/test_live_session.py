@@ -15,7 +15,7 @@ from algo_pipeline.common.types import Symbol
 from algo_pipeline.definitions import build_definitions
 from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.live_account import open_account
-from algo_pipeline.defs.live_session import open_session
+from algo_pipeline.defs.live_session import _sources, open_session
 from algo_pipeline.defs.rehearsal import _make_room
 from algo_pipeline.defs.trading import hourly_job, partition_key
 from algo_pipeline.live.controls import halt
@@ -46,6 +46,12 @@ def test_simulated_bars_are_never_traded_on_outside_of_a_sandbox(
     with pytest.raises(LiveStateError, match="in a sandbox only"), open_session(load_settings()):
         pass
     assert not (live.folder / "decisions.jsonl").exists()
+
+
+def test_symbols_of_one_venue_share_its_client() -> None:
+    symbols = (BTC, Symbol("ETH", "USD"))
+    sources = _sources(load_settings(None, data_source="binance"), symbols, {})
+    assert sources[symbols[0]] is sources[symbols[1]]
 
 
 def test_a_bundle_in_another_symbols_folder_is_refused(live: LiveShop) -> None:

@@ -23,7 +23,9 @@ from algo_pipeline.common.errors import (
 from algo_pipeline.live.alerts import Severity
 from algo_pipeline.live.champion import BarView
 from algo_pipeline.live.events import Event
+from algo_pipeline.live.session import Session
 from algo_pipeline_tests.live.harness import BTC, ETH, Fault, Filling, World, broken_promises, lost_orders
+from algo_pipeline_tests.live.lines import mark
 from algo_pipeline_tests.live.worlds import LIVE, hour, one_entry, scripted
 
 
@@ -51,6 +53,28 @@ class TestOrderOfWork:
         world.tick(hour(0), points=points)
         place = points.steps.index("request place")
         assert points.steps[place - 2 : place] == ["append decisions.jsonl", "sync decisions.jsonl"]
+
+    def test_mark_and_decisions_of_an_hour_are_one_write_and_one_sync(self, tmp_path):
+        from algo_pipeline_tests.live.harness import CrashPoints
+
+        world = scripted(tmp_path, {BTC: [0.5, 0.5]})
+        world.tick(hour(0))
+        points = CrashPoints()
+        world.tick(hour(1), points=points)
+        assert [line.event for line in world.lines[-2:]] == [Event.MARK, Event.DECISION]
+        journal = [step for step in points.steps if step.endswith("decisions.jsonl")]
+        # The first sync is of what earlier processes wrote.
+        assert journal == ["sync decisions.jsonl", "append decisions.jsonl", "sync decisions.jsonl"]
+
+    def test_a_mark_that_nothing_follows_is_journalled_at_the_end(self, tmp_path):
+        world = one_entry(tmp_path)
+        ledger = Session.of(world.account()).ledger
+        marked = mark()
+        ledger.note(marked)
+        assert (ledger.state.marked_bar, world.lines) == (marked.timestamp, ())
+        ledger.save()
+        assert [line.event for line in world.lines] == [Event.MARK]
+        assert ledger.state == world.state
 
     def test_the_state_is_saved_when_the_orders_are_out(self, tmp_path):
         from algo_pipeline_tests.live.harness import CrashPoints
