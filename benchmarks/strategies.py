@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -56,13 +55,13 @@ class Outcome:
 
     def cells(self) -> tuple[str, ...]:
         """The outcome in the columns of the table."""
-        traded = self.n_trades > 0
-        sharpe = f"{self.sharpe:.2f} ({self.interval.lower:.2f} to {self.interval.upper:.2f})"
-        return (
-            *(self.symbol.removesuffix("USDT"), self.label, self.cost, self.strategy),
-            *(f"{self.total_return:.1%}", sharpe if traded and math.isfinite(self.sharpe) else "–"),
-            *(f"{self.n_trades:,}", f"{self.exposure:.0%}", f"{self.p_value:.3f}" if traded else "–"),
-        )
+        sharpe = p_value = "–"
+        if self.n_trades > 0:
+            sharpe = f"{self.sharpe:.2f} ({self.interval.lower:.2f} to {self.interval.upper:.2f})"
+            p_value = f"{self.p_value:.3f}"
+        name = self.symbol.removesuffix("USDT")
+        traded = (f"{self.total_return:.1%}", sharpe, f"{self.n_trades:,}", f"{self.exposure:.0%}", p_value)
+        return (name, self.label, self.cost, self.strategy, *traded)
 
 
 def outcomes(symbol: str, bars: pd.DataFrame, label: str) -> Iterator[Outcome]:
