@@ -101,8 +101,8 @@ MODELS_KEEP_TO_THEIR_ROWS = Claim(
 CALIBRATORS_KEEP_TO_THEIR_ROWS = Claim(
     "calibrators_learnt_from_their_own_rows_only",
     "calibrator",
-    "With every row but a fold's calibration rows replaced by noise, calibrating gives the fold's stored map again, to "
-    "the bit.",
+    "With the features of every row but a fold's calibration rows replaced by noise, and outcomes after its train part "
+    "turned round, calibrating gives the fold's stored map again, to the bit.",
 )
 MODELS_ARE_KEPT = Claim(
     "calibrated_models_are_those_of_their_folds",

@@ -41,14 +41,12 @@ class _Poison:
     def like(cls, dataset: Dataset) -> _Poison:
         return cls(np.random.default_rng(_SEED).standard_normal(dataset.features.shape))
 
-    def outside(self, kept: slice, dataset: Dataset) -> Dataset:
-        """The dataset with noise for features, and the other outcome, on all rows but the kept ones."""
+    def outside(self, kept: slice, known: slice, dataset: Dataset) -> Dataset:
+        """The dataset with noise for features on all but the kept rows, the other outcome on all but the known."""
         values, target = self.noise.copy(), 1.0 - dataset.target.to_numpy()
-        values[kept], target[kept] = dataset.matrix()[kept], dataset.target.to_numpy()[kept]
+        values[kept], target[known] = dataset.matrix()[kept], dataset.target.to_numpy()[known]
         features = pd.DataFrame(values, index=dataset.features.index, columns=dataset.features.columns, copy=False)
-        return replace(
-            dataset, features=features, target=pd.Series(target, dataset.target.index, name=dataset.label.name)
-        )
+        return replace(dataset, features=features, target=pd.Series(target, features.index, name=dataset.label.name))
 
 
 def judge_scalers(dataset: Dataset, plan: SplitPlan, models: Sequence[Any]) -> Finding:
@@ -128,6 +126,10 @@ def judge_calibrators(
         What they were made from.
     calibrated : sequence of CalibratedClassifier
         In the order of ``plan.all_folds``.
+
+    Notes
+    -----
+    Outcomes of the whole train part stay: a calibrator may start from its base rate, which is known.
     """
     poison = _Poison.like(dataset)
     with single_threaded():
@@ -135,11 +137,11 @@ def judge_calibrators(
             f"the calibrator of {_name(number, plan)} is not what its {_size(fold.calibration)} rows give"
             for number, (fold, stored) in enumerate(zip(plan.all_folds, calibrated, strict=True))
             for again in calibrate(
-                poison.outside(fold.calibration, dataset), _only(fold, plan), recipe, (models[number],)
+                poison.outside(fold.calibration, fold.train, dataset), _only(fold, plan), recipe, (models[number],)
             )
             if _map_of(again) != _map_of(stored)
         )
-    evidence = f"{len(calibrated)} calibrators, fitted again with noise for all other rows, are equal to the bit."
+    evidence = f"{len(calibrated)} calibrators, fitted again with noise for the features of all other rows, are equal."
     return Finding(claims.CALIBRATORS_KEEP_TO_THEIR_ROWS, found, evidence)
 
 
@@ -160,7 +162,7 @@ def judge_kept_models(
 
 def _fitted(fit: FitModels, poison: _Poison, dataset: Dataset, plan: SplitPlan, recipe: Recipe, number: int) -> Any:
     fold = plan.all_folds[number]
-    (model,) = fit(poison.outside(fold.base, dataset), _only(fold, plan), recipe)
+    (model,) = fit(poison.outside(fold.base, fold.base, dataset), _only(fold, plan), recipe)
     return model
 
 

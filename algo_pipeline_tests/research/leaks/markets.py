@@ -38,7 +38,7 @@ def planted_market(n_bars: int = 4_000, seed: int = 1) -> pd.DataFrame:
 def odd_market(seed: int, model_kinds: tuple[str, ...] = ("logistic",)) -> OddMarket:
     """A market and a recipe drawn from a seed: gaps, scales, lengths, stillness, labels, folds and calibrators vary."""
     rng = np.random.default_rng([seed, 20_240_101])
-    n_bars, strength = int(rng.integers(3_200, 8_000)), float(rng.choice([0.0, 0.0, 0.3, 1.0]))
+    n_bars, strength = int(rng.integers(3_200, 8_000)), float(rng.choice([0.0, 0.0, 0.3, 0.6]))
     bars = simulate_bars(_SIMULATED, GENESIS, GENESIS + n_bars * BAR, seed=seed, signal_strength=strength)
     bars = _rescaled(_with_still_hours(bars, rng), rng)
     bars, n_gaps = _with_gaps(bars, rng)
