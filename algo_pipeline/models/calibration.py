@@ -14,12 +14,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from algo_pipeline.common.errors import DataValidationError
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.models.linear_scorer import IsotonicMap, PlattMap
+from algo_pipeline.models.shrinkage import KnownRates
 
 TRUSTED_TYPES = (
     "algo_pipeline.models.calibration.CalibratedClassifier",
     "algo_pipeline.models.calibration.IsotonicCalibrator",
     "algo_pipeline.models.calibration.PlattCalibrator",
+    "algo_pipeline.models.ensemble.LogOddsEnsemble",
     "algo_pipeline.models.lightgbm_trees.LightGbmClassifier",
+    "algo_pipeline.models.scaled_logistic.PriceActionTerms",
+    "algo_pipeline.models.shrinkage.ShrunkPlattCalibrator",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
 """What a saved model of ours may hold beyond skops' own trusted types; reviewed by hand, never read from a file."""
@@ -28,7 +32,13 @@ TRUSTED_TYPES = (
 class Calibrator(Protocol):
     """Maps scores to probabilities once fitted."""
 
-    def fit(self, scores: FloatArray, y: IntArray, sample_weight: FloatArray | None = None) -> Calibrator:
+    def fit(
+        self,
+        scores: FloatArray,
+        y: IntArray,
+        sample_weight: FloatArray | None = None,
+        rates: KnownRates | None = None,
+    ) -> Calibrator:
         """Fit on scores, outcomes and weights of shape (n,)."""
 
     def mapping(self) -> PlattMap | IsotonicMap:
@@ -54,7 +64,13 @@ class PlattCalibrator(BaseEstimator):  # type: ignore[misc]
     H.-T. Lin, C.-J. Lin, R. Weng, "A note on Platt's probabilistic outputs for support vector machines", 2007.
     """
 
-    def fit(self, scores: FloatArray, y: IntArray, sample_weight: FloatArray | None = None) -> PlattCalibrator:
+    def fit(
+        self,
+        scores: FloatArray,
+        y: IntArray,
+        sample_weight: FloatArray | None = None,
+        rates: KnownRates | None = None,
+    ) -> PlattCalibrator:
         """Fit on scores and outcomes (0 or 1) of shape (n,); DataValidationError if only one outcome occurs."""
         _require_both_outcomes(y)
         targets = _smoothed_targets(y)
@@ -94,7 +110,13 @@ class IsotonicCalibrator(BaseEstimator):  # type: ignore[misc]
     B. Zadrozny, C. Elkan, "Transforming classifier scores into accurate multiclass probability estimates", 2002.
     """
 
-    def fit(self, scores: FloatArray, y: IntArray, sample_weight: FloatArray | None = None) -> IsotonicCalibrator:
+    def fit(
+        self,
+        scores: FloatArray,
+        y: IntArray,
+        sample_weight: FloatArray | None = None,
+        rates: KnownRates | None = None,
+    ) -> IsotonicCalibrator:
         """Fit on scores and outcomes (0 or 1) of shape (n,); DataValidationError if only one outcome occurs."""
         _require_both_outcomes(y)
         regression = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
@@ -116,7 +138,7 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     ----------
     model : estimator
         Fitted already, with ``decision_function``; never refitted or changed here.
-    calibrator : PlattCalibrator or IsotonicCalibrator
+    calibrator : PlattCalibrator, IsotonicCalibrator or ShrunkPlattCalibrator
         Cloned before it is fitted.
 
     Attributes
@@ -138,7 +160,11 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         self.calibrator = calibrator
 
     def fit(
-        self, X: FloatArray | pd.DataFrame, y: IntArray, sample_weight: FloatArray | None = None
+        self,
+        X: FloatArray | pd.DataFrame,
+        y: IntArray,
+        sample_weight: FloatArray | None = None,
+        rates: KnownRates | None = None,
     ) -> CalibratedClassifier:
         """Fit the calibrator only.
 
@@ -150,6 +176,8 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             Outcomes, 0 or 1.
         sample_weight : ndarray of shape (n,), optional
             How much each row counts.
+        rates : KnownRates, optional
+            What was known before these rows, for calibrators that start from it.
 
         Raises
         ------

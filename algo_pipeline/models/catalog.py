@@ -13,11 +13,11 @@ from algo_pipeline.common.errors import ConfigValueError
 
 if TYPE_CHECKING:
     from algo_pipeline.interfaces.model import ModelInterface
-    from algo_pipeline.models.calibration import IsotonicCalibrator, PlattCalibrator
+    from algo_pipeline.models.calibration import Calibrator
     from algo_pipeline.models.parameters import Parameters
 
-MODEL_KINDS = ("logistic", "boosting", "lightgbm")
-CALIBRATOR_KINDS = ("platt", "isotonic")
+MODEL_KINDS = ("logistic", "scaled_logistic", "boosting", "lightgbm", "ensemble")
+CALIBRATOR_KINDS = ("platt", "isotonic", "shrunk")
 
 
 def make_model(kind: str, overrides: Parameters | None = None) -> ModelInterface:
@@ -32,23 +32,33 @@ def make_model(kind: str, overrides: Parameters | None = None) -> ModelInterface
     """
     require_model_kind(kind)
     from algo_pipeline.models.boosting import GradientBoosting
+    from algo_pipeline.models.ensemble import Ensemble
     from algo_pipeline.models.lightgbm_trees import LightGbmTrees
+    from algo_pipeline.models.scaled_logistic import ScaledLogistic
     from algo_pipeline.models.sklearn_baseline import LogisticBaseline
 
     models: dict[str, Callable[..., ModelInterface]] = {
         "logistic": LogisticBaseline,
+        "scaled_logistic": ScaledLogistic,
         "boosting": GradientBoosting,
         "lightgbm": LightGbmTrees,
+        "ensemble": Ensemble,
     }
     return models[kind](**(overrides or {}))
 
 
-def make_calibrator(kind: str) -> PlattCalibrator | IsotonicCalibrator:
+def make_calibrator(kind: str) -> Calibrator:
     """An unfitted calibrator of that kind; ConfigValueError with the nearest name if there is none."""
     require_calibrator_kind(kind)
     from algo_pipeline.models.calibration import IsotonicCalibrator, PlattCalibrator
+    from algo_pipeline.models.shrinkage import ShrunkPlattCalibrator
 
-    return PlattCalibrator() if kind == "platt" else IsotonicCalibrator()
+    calibrators: dict[str, Callable[[], Calibrator]] = {
+        "platt": PlattCalibrator,
+        "isotonic": IsotonicCalibrator,
+        "shrunk": ShrunkPlattCalibrator,
+    }
+    return calibrators[kind]()
 
 
 def require_model_kind(kind: str) -> None:

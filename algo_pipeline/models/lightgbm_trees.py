@@ -54,7 +54,8 @@ class LightGbmTrees(ModelInterface):
 
     def make_estimator(self) -> LightGbmClassifier:
         """Unfitted trees; they need no scaler."""
-        return LightGbmClassifier(**self._parameters)
+        estimator: LightGbmClassifier = LightGbmClassifier().set_params(**self._parameters)
+        return estimator
 
     def feature_weights(self, estimator: LightGbmClassifier, X: FloatArray, y: FloatArray) -> FloatArray:
         """Rise of the log loss when a feature's column is shuffled on (X, y), shape (n_features,)."""
@@ -119,7 +120,7 @@ class LightGbmClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.model_text_ = booster.model_to_string()
         self.classes_ = np.array([0, 1])
         self.n_features_in_ = rows.shape[1]
-        self._booster = None
+        self._booster: Booster | None = None
         return self
 
     def decision_function(self, X: FloatArray) -> FloatArray:

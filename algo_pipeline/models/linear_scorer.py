@@ -14,11 +14,13 @@ import numpy as np
 
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.types import FloatArray
+from algo_pipeline.models.price_action import N_TERMS, PriceActionBasis
 
 if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READABLE_FORMATS = (1, 2)  # before 2 there was no basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +61,23 @@ class IsotonicMap:
 
 @dataclass(frozen=True, slots=True)
 class LinearScorer:
-    """Calibrated probabilities of a scaler, a linear model and a calibrator.
+    """Calibrated probabilities of a basis (or none), a scaler, a linear model and a calibrator.
 
     Attributes
     ----------
     feature_names : tuple of str
         Order of the columns that :meth:`predict_proba` expects.
     mean, scale, weights : tuple of float
-        Per feature: the scaler's mean and deviation, and the model's coefficient on the scaled feature.
+        Per feature, or per term of the basis: the scaler's mean and deviation, and the model's coefficient on what is
+        scaled.
     intercept : float
         The model's intercept.
     calibration : PlattMap or IsotonicMap
         From log-odds to probability.
     lowest, highest : float
         Bounds to which probabilities are clipped.
+    basis : PriceActionBasis or None
+        From features to terms; None where the features are the terms.
     """
 
     feature_names: tuple[str, ...]
@@ -83,11 +88,13 @@ class LinearScorer:
     calibration: PlattMap | IsotonicMap
     lowest: float
     highest: float
+    basis: PriceActionBasis | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(self.feature_names), len(self.mean), len(self.scale), len(self.weights)}
+        n_terms = len(self.feature_names) if self.basis is None else N_TERMS
+        lengths = {n_terms, len(self.mean), len(self.scale), len(self.weights)}
         if len(lengths) != 1:
-            raise ConfigValueError(f"Names, means, scales and weights must be equally many; found {sorted(lengths)}.")
+            raise ConfigValueError(f"Terms, means, scales and weights must be equally many; found {sorted(lengths)}.")
 
     def log_odds(self, X: FloatArray) -> FloatArray:
         """The model's uncalibrated log-odds, shape (n,).
@@ -98,8 +105,10 @@ class LinearScorer:
             Any memory layout. A row with a NaN gives NaN.
         """
         rows = np.asarray(X, dtype=np.float64)
-        if rows.ndim != 2 or rows.shape[1] != len(self.weights):
-            raise ConfigValueError(f"X must have shape (n, {len(self.weights)}); it was {rows.shape}.")
+        if rows.ndim != 2 or rows.shape[1] != len(self.feature_names):
+            raise ConfigValueError(f"X must have shape (n, {len(self.feature_names)}); it was {rows.shape}.")
+        if self.basis is not None:
+            rows = self.basis.terms(rows)
         terms = (rows - np.array(self.mean)) / np.array(self.scale) * np.array(self.weights)
         # A sum along the last axis of a C-contiguous array adds every row alone and in the same order, whatever n is;
         # a matrix product does not: BLAS picks its kernel by shape.
@@ -124,12 +133,13 @@ class LinearScorer:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> LinearScorer:
         """Read what :meth:`to_document` wrote; ConfigValueError for another format."""
-        if document.get("format") != FORMAT_VERSION or document.get("calibrator") not in ("platt", "isotonic"):
+        if document.get("format") not in _READABLE_FORMATS or document.get("calibrator") not in ("platt", "isotonic"):
             raise ConfigValueError(
-                f"A linear scorer of format {FORMAT_VERSION} is expected; found format {document.get('format')!r} with"
-                f" calibrator {document.get('calibrator')!r}.",
+                f"A linear scorer of format 1 to {FORMAT_VERSION} is expected; found format"
+                f" {document.get('format')!r} with calibrator {document.get('calibrator')!r}.",
                 "Deploy the champion again with this version.",
             )
+        basis = document.get("basis")
         return cls(
             feature_names=tuple(document["feature_names"]),
             mean=_floats(document["mean"]),
@@ -139,11 +149,12 @@ class LinearScorer:
             calibration=_calibration_from(document["calibrator"], document["calibration"]),
             lowest=float(document["lowest"]),
             highest=float(document["highest"]),
+            basis=None if basis is None else PriceActionBasis.from_document(basis),
         )
 
     @classmethod
     def from_estimator(cls, estimator: CalibratedClassifier) -> LinearScorer:
-        """Take the coefficients of a fitted scaler + linear model + calibrator.
+        """Take the coefficients of a fitted (basis +) scaler + linear model + calibrator.
 
         Raises
         ------
@@ -152,12 +163,13 @@ class LinearScorer:
         """
         if not is_linear(estimator):
             raise ConfigValueError(
-                f"Only a scaler followed by a linear model has a linear scorer; found {estimator.model!r}.",
+                "Only a scaler followed by a linear model, after a basis or not, has a linear scorer; found"
+                f" {estimator.model!r}.",
                 "Use the estimator's own predict_proba.",
             )
         if not hasattr(estimator, "feature_names_in_"):
             raise ConfigValueError("The feature names are unknown.", "Fit the calibrator on a frame, not an array.")
-        scaler, classifier = (step for _, step in estimator.model.steps)
+        *before, scaler, classifier = (step for _, step in estimator.model.steps)
         return cls(
             feature_names=tuple(str(name) for name in estimator.feature_names_in_),
             mean=_floats(scaler.mean_),
@@ -167,12 +179,15 @@ class LinearScorer:
             calibration=estimator.calibrator_.mapping(),
             lowest=estimator.lowest_,
             highest=estimator.highest_,
+            basis=before[0].basis() if before else None,
         )
 
 
 def is_linear(estimator: CalibratedClassifier) -> bool:
-    """Whether a calibrated classifier is a standard scaler followed by a linear model."""
+    """Whether a calibrated classifier is a standard scaler followed by a linear model, after a basis or not."""
     steps = [step for _, step in getattr(estimator.model, "steps", [])]
+    if len(steps) == 3 and hasattr(steps[0], "basis"):
+        steps = steps[1:]
     return len(steps) == 2 and hasattr(steps[0], "mean_") and hasattr(steps[1], "coef_")
 
 

@@ -68,6 +68,7 @@ def fit_calibrators(
         If dataset, plan, recipe and models do not belong together.
     """
     from algo_pipeline.models.calibration import CalibratedClassifier
+    from algo_pipeline.models.shrinkage import KnownRates
 
     _require_matching(dataset, plan, recipe)
     _require_one_per_fold(models, plan)
@@ -80,6 +81,7 @@ def fit_calibrators(
                 dataset.features.iloc[fold.calibration],
                 y[fold.calibration],
                 _weights(dataset, fold.calibration, recipe),
+                KnownRates(base=float(y[fold.base].mean()), train=float(y[fold.train].mean())),
             )
             for model, fold in zip(models, plan.all_folds, strict=True)
         )

@@ -12,6 +12,8 @@ from algo_pipeline.models.calibration import CalibratedClassifier
 from algo_pipeline.models.catalog import make_calibrator, make_model
 from algo_pipeline.models.threads import single_threaded
 
+_POSITIVE = tuple(name for name in FEATURE_NAMES if "vol_" in name or name in ("bb_width_20", "atr_ratio_14"))
+
 
 def planted_rows(n: int, seed: int = 0, strength: float = 0.5) -> tuple[pd.DataFrame, np.ndarray]:
     """Features on unlike scales and outcomes whose log-odds follow the first two of them."""
@@ -20,7 +22,9 @@ def planted_rows(n: int, seed: int = 0, strength: float = 0.5) -> tuple[pd.DataF
     chance = 1.0 / (1.0 + np.exp(-strength * (values[:, 0] - values[:, 1])))
     outcomes = (rng.random(n) < chance).astype(np.int64)
     scales = np.logspace(-4, 3, len(FEATURE_NAMES))
-    return pd.DataFrame(values * scales + scales, columns=list(FEATURE_NAMES)), outcomes
+    frame = pd.DataFrame(values * scales + scales, columns=list(FEATURE_NAMES))
+    frame[list(_POSITIVE)] = 0.01 * np.exp(0.3 * values[:, [FEATURE_NAMES.index(name) for name in _POSITIVE]])
+    return frame, outcomes
 
 
 def fitted(model_kind: str, calibrator: str, seed: int = 0, strength: float = 0.5) -> CalibratedClassifier:

@@ -26,7 +26,8 @@ from algo_pipeline_tests.models.samples import fitted, planted_rows
 
 KINDS = [
     *(("logistic", "platt"), ("logistic", "isotonic"), ("boosting", "platt"), ("boosting", "isotonic")),
-    *(("lightgbm", "platt"), ("lightgbm", "isotonic")),
+    *(("lightgbm", "platt"), ("lightgbm", "isotonic"), ("scaled_logistic", "shrunk")),
+    *(("logistic", "shrunk"), ("ensemble", "shrunk")),
 ]
 
 

@@ -15,12 +15,12 @@ from algo_pipeline.models.calibration import CalibratedClassifier, PlattCalibrat
 from algo_pipeline.models.linear_scorer import IsotonicMap, LinearScorer, PlattMap, expit, is_linear
 from algo_pipeline_tests.models.samples import fitted, planted_rows
 
-CALIBRATORS = ("platt", "isotonic")
+KINDS = [("logistic", "platt"), ("logistic", "isotonic"), ("logistic", "shrunk"), ("scaled_logistic", "shrunk")]
 
 
-@pytest.fixture(scope="module", params=CALIBRATORS)
+@pytest.fixture(scope="module", params=KINDS, ids="+".join)
 def estimator(request: pytest.FixtureRequest) -> CalibratedClassifier:
-    return fitted("logistic", request.param)
+    return fitted(*request.param)
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +74,12 @@ def test_rows_scored_together_and_one_by_one_are_equal_bit_for_bit(n: int, score
     start=st.integers(0, 50),
     step=st.integers(1, 5),
     order=st.sampled_from(["C", "F"]),
-    calibrator=st.sampled_from(CALIBRATORS),
+    kind=st.sampled_from(KINDS),
 )
 def test_slices_strides_and_memory_order_change_no_bit(
-    n: int, start: int, step: int, order: str, calibrator: str
+    n: int, start: int, step: int, order: str, kind: tuple[str, str]
 ) -> None:
-    scorer = LinearScorer.from_estimator(_FITTED[calibrator])
+    scorer = LinearScorer.from_estimator(_FITTED[kind])
     rows = np.array(_ROWS[:n], order=order)  # type: ignore[call-overload]
     together = scorer.predict_proba(np.ascontiguousarray(rows))
     assert scorer.predict_proba(rows).tobytes() == together.tobytes()
@@ -113,10 +113,16 @@ def test_it_survives_a_round_trip_through_json_exactly(scorer: LinearScorer) -> 
     assert again.predict_proba(rows).tobytes() == scorer.predict_proba(rows).tobytes()
 
 
-@pytest.mark.parametrize("change", [{"format": 2}, {"calibrator": "beta"}], ids=str)
+@pytest.mark.parametrize("change", [{"format": 3}, {"calibrator": "beta"}], ids=str)
 def test_a_document_of_another_format_is_refused(change: dict[str, object], scorer: LinearScorer) -> None:
     with pytest.raises(ConfigValueError, match="format"):
         LinearScorer.from_document({**scorer.to_document(), **change})
+
+
+def test_a_document_from_before_there_was_a_basis_is_read() -> None:
+    scorer = two_feature_scorer()
+    old = {name: value for name, value in scorer.to_document().items() if name != "basis"} | {"format": 1}
+    assert LinearScorer.from_document(old) == scorer
 
 
 def test_the_names_are_those_of_the_37_features_in_their_order(scorer: LinearScorer) -> None:
@@ -166,5 +172,5 @@ def test_importing_it_loads_neither_scikit_learn_nor_skops_nor_pandas() -> None:
     assert answer.stdout.strip() == "[]"
 
 
-_FITTED = {calibrator: fitted("logistic", calibrator) for calibrator in CALIBRATORS}
+_FITTED = {kind: fitted(*kind) for kind in KINDS}
 _ROWS = planted_rows(300, 77)[0].to_numpy()

@@ -1,0 +1,137 @@
+"""The 37 features as a linear model can use them: in units of volatility, bounded, some times the market's state.
+
+numpy only, and only operations that IEEE 754 rounds exactly (no exponential, no logarithm): a row gives the same bits
+alone or among others, which the scorer shared by research and live trading rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from algo_pipeline.common.errors import ConfigValueError
+from algo_pipeline.common.types import FloatArray
+
+INPUTS = (
+    *("log_return_1", "log_return_3", "log_return_6", "log_return_12", "log_return_24", "log_return_72"),
+    *("realized_vol_6", "realized_vol_24", "realized_vol_72", "realized_vol_168", "parkinson_vol_24"),
+    *("sma_ratio_24", "sma_ratio_168", "ema_ratio_12", "ema_ratio_48", "macd_ratio", "macd_hist_ratio", "adx_14"),
+    *("rsi_7", "rsi_14", "stoch_k_14", "stoch_d_14", "cci_20"),
+    *("bb_percent_b_20", "bb_width_20", "atr_ratio_14", "range_position_72"),
+    *("body_ratio", "upper_wick_ratio", "lower_wick_ratio", "volume_zscore_168", "mfi_14", "obv_slope_24"),
+    *("hour_sin", "hour_cos", "weekday_sin", "weekday_cos"),
+)
+"""The columns a basis expects, by name; a test holds them equal to the registry of features."""
+
+
+def _columns(*names: str) -> list[int]:
+    return [INPUTS.index(name) for name in names]
+
+
+_RETURNS = _columns(*(name for name in INPUTS if name.startswith("log_return")))
+_RETURN_BARS = np.array([1.0, 3.0, 6.0, 12.0, 24.0, 72.0])
+_TRENDS = _columns("sma_ratio_24", "sma_ratio_168", "ema_ratio_12", "ema_ratio_48", "macd_ratio", "macd_hist_ratio")
+_VOL_6, _VOL_24, _VOL_72, _VOL_168 = _columns(*(f"realized_vol_{bars}" for bars in (6, 24, 72, 168)))
+_RETURN_UNITS = [_VOL_24, _VOL_24, _VOL_24, _VOL_24, _VOL_24, _VOL_72]
+_TREND_UNITS = [_VOL_24, _VOL_168, _VOL_24, _VOL_72, _VOL_24, _VOL_24]
+_LEVELS = [_VOL_6, _VOL_24, _VOL_72, _VOL_168, *_columns("parkinson_vol_24", "bb_width_20", "atr_ratio_14")]
+_CALENDAR = _columns("hour_sin", "hour_cos", "weekday_sin", "weekday_cos")
+_STATE = _columns("realized_vol_24", "volume_zscore_168", "hour_sin", "hour_cos")
+_INTERACTING = _columns("log_return_1", "log_return_6", "log_return_24")
+_TINY = 1e-12  # a volatility; below it a price has not moved
+
+N_TERMS = len(INPUTS) + 2 + len(_INTERACTING) * (len(_STATE) + 2)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceActionBasis:
+    """From 37 features to 57 terms of a linear model.
+
+    Attributes
+    ----------
+    level : tuple of float
+        Mean of each measure of volatility.
+    mean, scale : tuple of float
+        Mean and deviation of each of the 37 columns after returns, trends and volatilities were put in their units.
+
+    Notes
+    -----
+    1. A return over k hours becomes a multiple of ``volatility·√k``, a distance from an average a multiple of
+       volatility; a volatility v becomes ``v / (v + mean)``, a bounded function of its logarithm.
+    2. Each column is standardized and bounded by ``z / √(1 + z²)``: a crash is one observation, not fifty. Sine and
+       cosine of the calendar stay.
+    3. Two ratios of short to longer volatility are added.
+    4. Returns over 1, 6 and 24 hours are multiplied by the state they happen in: volatility, volume, time of day, and
+       the two ratios. What follows a move depends on them.
+    """
+
+    level: tuple[float, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        found = (len(self.level), len(self.mean), len(self.scale))
+        if found != (len(_LEVELS), len(INPUTS), len(INPUTS)):
+            raise ConfigValueError(
+                f"A basis has {len(_LEVELS)} levels and {len(INPUTS)} means and scales; found {found}."
+            )
+
+    @classmethod
+    def fit(cls, X: FloatArray) -> PriceActionBasis:
+        """Take levels, means and deviations of training rows of shape (n, 37)."""
+        level = X[:, _LEVELS].mean(axis=0)
+        units = _in_units(X, level)
+        deviation = units.std(axis=0)
+        # A constant column has nothing to say, whatever rounding leaves of its deviation.
+        scale = np.where(deviation > 1e-12 * np.abs(units).max(axis=0), deviation, 1.0)
+        return cls(_floats(level), _floats(units.mean(axis=0)), _floats(scale))
+
+    def terms(self, X: FloatArray) -> FloatArray:
+        """The terms of rows of shape (n, 37), shape (n, 57), C-contiguous; a NaN makes the terms it enters NaN."""
+        if X.ndim != 2 or X.shape[1] != len(INPUTS):
+            raise ConfigValueError(f"X must have shape (n, {len(INPUTS)}); it was {X.shape}.")
+        out = np.empty((len(X), N_TERMS))
+        bounded, ratios = out[:, : len(INPUTS)], out[:, len(INPUTS) : len(INPUTS) + 2]
+        standard = (_in_units(X, np.array(self.level)) - np.array(self.mean)) / np.array(self.scale)
+        np.divide(standard, np.sqrt(standard * standard + 1.0), out=bounded)
+        bounded[:, _CALENDAR] = X[:, _CALENDAR]
+        ratios[:, 0] = _share(X[:, _VOL_6], X[:, _VOL_24])
+        ratios[:, 1] = _share(X[:, _VOL_24], X[:, _VOL_168])
+        state = np.concatenate([bounded[:, _STATE], ratios], axis=1)
+        start = len(INPUTS) + 2
+        for column in _INTERACTING:
+            np.multiply(state, bounded[:, [column]], out=out[:, start : start + state.shape[1]])
+            start += state.shape[1]
+        return out
+
+    def to_document(self) -> dict[str, Any]:
+        """Plain JSON; floats survive a round trip exactly."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> PriceActionBasis:
+        """Read what :meth:`to_document` wrote."""
+        return cls(_floats(document["level"]), _floats(document["mean"]), _floats(document["scale"]))
+
+
+def _in_units(X: FloatArray, level: FloatArray) -> FloatArray:
+    """Returns and trends as multiples of volatility, volatilities as shares of themselves plus their mean."""
+    out = np.array(X, dtype=np.float64, order="C")
+    volatility = np.maximum(X[:, [_VOL_24, _VOL_72, _VOL_168]], _TINY)
+    position = {_VOL_24: 0, _VOL_72: 1, _VOL_168: 2}
+    out[:, _RETURNS] /= volatility[:, [position[unit] for unit in _RETURN_UNITS]] * np.sqrt(_RETURN_BARS)
+    out[:, _TRENDS] /= volatility[:, [position[unit] for unit in _TREND_UNITS]]
+    out[:, _LEVELS] = _share(X[:, _LEVELS], level)
+    return out
+
+
+def _share(part: FloatArray, other: FloatArray) -> FloatArray:
+    """``part / (part + other) − ½``, 0 where both are 0."""
+    return np.asarray(part / np.maximum(part + other, _TINY) - 0.5 * (part + other > _TINY))
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
