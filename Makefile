@@ -31,10 +31,10 @@ define install
 		|| $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
 endef
 
-.PHONY: help setup demo run ui test check lint types layers format docs prove bench test-peers lock clean
+.PHONY: help setup demo run ui test check lint types layers format docs prove prove-statistics bench test-peers lock clean
 
 help:  ## Show the targets.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(INSTALLED)  ## Create the environment in .venv, development tools included.
 
@@ -78,7 +78,10 @@ format: setup  ## Format the code and fix what can be fixed.
 docs: setup  ## Write the generated tables of the documentation anew.
 	@$(BIN)/python -m algo_pipeline_tests.generate_docs
 
-prove: setup  ## Prove parity, exactly-once and latency: make prove ARGS="exactly-once --quick"
+prove-statistics: setup  ## Prove that luck is not called skill, on 500 null markets and as many with a signal: ARGS=--quick
+	@$(BIN)/python -m algo_pipeline_tests.proofs statistics $(ARGS)
+
+prove: setup  ## Prove parity, exactly-once, latency, leakage and statistics: make prove ARGS="exactly-once --quick"
 	@$(BIN)/python -m algo_pipeline_tests.proofs $(ARGS)
 
 bench: test-peers  ## Measure beside the rivals: make bench ARGS="--quick --only backtest,sweep"

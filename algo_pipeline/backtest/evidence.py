@@ -3,7 +3,8 @@
 Each is tested by signal shuffling (``research.signal_shuffle``) at the level :data:`LEVEL`:
 
 - *Predictive skill*: the probabilities score better at their own hours than when shifted to others. Beside it stands
-  the log-loss skill against the base rate, which charges fitting noise to the model: it must not be negative.
+  the log-loss skill against the base rate, a gate of its own: it charges fitting noise to the model, so that a model
+  that knows something may still be worse than knowing nothing.
 - *Edge at zero cost*: without costs, trading above and below each fold's base rate earns more than the same exposure
   without timing, that is the same signals at other hours.
 - *Edge after costs*: under the configured thresholds and costs, what is left after costs, in excess of the same
@@ -86,7 +87,12 @@ class Evidence:
     @property
     def has_skill(self) -> bool:
         """Whether predictive skill is announced."""
-        return self.skill_p_value <= LEVEL and self.log_loss_skill > 0.0
+        return self.skill_p_value <= LEVEL
+
+    @property
+    def beats_base_rate(self) -> bool:
+        """Whether the whole interval of the log-loss skill lies above zero."""
+        return self.log_loss_skill_interval.lower > 0.0
 
     @property
     def has_zero_cost_edge(self) -> bool:

@@ -159,5 +159,11 @@ class TestEvidence:
         assert not replace(self.CLEAR, zero_cost_excess_return=0.0).has_zero_cost_edge
         assert not replace(self.CLEAR, after_cost_excess_return=-0.001).has_after_cost_edge
 
+    def test_skill_may_be_too_small_to_beat_the_base_rate(self):
+        assert self.CLEAR.beats_base_rate
+        noisy = replace(self.CLEAR, log_loss_skill=-0.001, log_loss_skill_interval=Interval(-0.002, 0.0))
+        assert noisy.has_skill
+        assert not noisy.beats_base_rate
+
     def test_it_survives_a_document(self):
         assert Evidence.from_document(self.CLEAR.to_document()) == self.CLEAR
