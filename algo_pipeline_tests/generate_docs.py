@@ -26,7 +26,10 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
         *("symbols", "data_source", "data_path", "history_start"),
         *("simulated_seed", "simulated_signal_strength", "simulated_years"),
     ),
-    "research": ("label", "model", "calibrator", "challenger", "n_folds", "rolling_window_bars", "promotion_policy"),
+    "research": (
+        *("label", "model", "calibrator", "model_parameters", "sample_weight", "challenger"),
+        *("n_folds", "rolling_window_bars", "promotion_policy"),
+    ),
     "trading-rules": (
         *("strategy", "enter_threshold", "exit_threshold", "edge_multiple", "kelly_fraction"),
         *("initial_cash", "position_fraction", "max_position_fraction"),
@@ -47,6 +50,7 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
 ALLOWED: Mapping[str, str] = {
     "symbols": "`BASE/QUOTE`, each once",
     "history_start": "a time, ISO 8601",
+    "model_parameters": "a JSON object; names and types as the model's own",
     "mlflow_tracking_uri": "`sqlite:///FILE` or a server's URL",
     "binance_url": "a root URL",
     "coingecko_url": "a root URL",

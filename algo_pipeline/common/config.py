@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,6 +61,12 @@ class Settings(BaseSettings):
     label: LabelName = Field("direction_1h", description="The label that is trained, evaluated and traded.")
     model: Literal["logistic", "boosting", "lightgbm"] = Field("logistic", description="Kind of the base model.")
     calibrator: Literal["platt", "isotonic"] = Field("platt", description="How scores become probabilities.")
+    model_parameters: Annotated[dict[str, float | int | str | bool], NoDecode] = Field(
+        {}, description="Parameters of the model that replace its own, as a search offers them."
+    )
+    sample_weight: Literal["none", "uniqueness", "recency", "uniqueness+recency"] = Field(
+        "none", description="How rows count in the fits: overlapping labels for less, old rows for less."
+    )
     challenger: bool = Field(True, description="Also train the other kind of model on the same folds and compare.")
     n_folds: int = Field(8, ge=2, le=100, description="Walk-forward test blocks.")
     rolling_window_bars: int | None = Field(
@@ -144,6 +151,19 @@ class Settings(BaseSettings):
         if len(set(symbols)) != len(symbols):
             raise ValueError(f"every symbol is expected once; found {', '.join(symbols)}")
         return symbols
+
+    @field_validator("model_parameters", mode="before")
+    @classmethod
+    def _read_parameters(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            found = json.loads(value or "{}")
+        except json.JSONDecodeError:
+            found = None
+        if not isinstance(found, dict) or not all(isinstance(each, float | int | str) for each in found.values()):
+            raise ValueError('a JSON object of numbers, words, true and false is expected, for example {"C": 0.01}')
+        return found
 
     @field_validator("history_start")
     @classmethod

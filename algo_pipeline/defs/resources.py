@@ -113,12 +113,13 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         settings = self.settings()
         rule = SplitRule(n_folds=settings.n_folds, window_rows=settings.rolling_window_bars)
-        return Recipe(settings.model, settings.calibrator, settings.label, rule)
+        chosen = (settings.model_parameters, settings.sample_weight)
+        return Recipe(settings.model, settings.calibrator, settings.label, rule, *chosen)
 
     def challenger_recipe(self) -> "Recipe":
-        """The same with the other kind of model."""
+        """The same with the other kind of model, by its own parameters."""
         other = "boosting" if self.settings().model == "logistic" else "logistic"
-        return dataclasses.replace(self.recipe(), model_kind=other)
+        return dataclasses.replace(self.recipe(), model_kind=other, parameters={})
 
     def strategy(self) -> "StrategyInterface":
         """What turns probabilities into signals and sizes."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -122,3 +123,28 @@ def test_live_rules_differ_by_the_fee_in_coin_and_a_cash_margin_unless_set(monke
     monkeypatch.setenv("ALGO_TRADER_CASH_BUFFER_BPS", "10")
     chosen = load_settings(None).live_config()
     assert (chosen.fee_in_base, chosen.cash_buffer_bps) == (False, 10.0)
+
+
+def test_model_parameters_are_read_from_json_with_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALGO_TRADER_MODEL_PARAMETERS", '{"n_trees": 50, "learning_rate": 0.5, "solver": "lbfgs"}')
+    found = load_settings(None).model_parameters
+    assert [(name, value, type(value)) for name, value in found.items()] == [
+        ("n_trees", 50, int),
+        ("learning_rate", 0.5, float),
+        ("solver", "lbfgs", str),
+    ]
+
+
+@pytest.mark.parametrize("text", ["C=0.1", "[1]", '{"C": [1]}', "{"])
+def test_model_parameters_that_are_no_object_of_plain_values_are_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("ALGO_TRADER_MODEL_PARAMETERS", text)
+    with pytest.raises(SettingsError, match="ALGO_TRADER_MODEL_PARAMETERS"):
+        load_settings(None)
+
+
+def test_every_kind_of_sample_weight_can_be_set() -> None:
+    from algo_pipeline.research.weights import WEIGHT_KINDS
+
+    assert get_args(Settings.model_fields["sample_weight"].annotation) == WEIGHT_KINDS
