@@ -37,6 +37,7 @@ def compile_modules() -> None:
 
 def main() -> None:
     """Run the whole pure research path and its backtests on a small simulated market."""
+    from algo_pipeline.backtest.evidence import gather_evidence
     from algo_pipeline.backtest.performance_intervals import performance_intervals
     from algo_pipeline.backtest.variants import run_variants
     from algo_pipeline.common.trading_rules import BacktestConfig
@@ -55,6 +56,7 @@ def main() -> None:
     performance_intervals(run_variants(bars, result.oos["probability"], BacktestConfig()).strategy, n_resamples=2)
     run_variants(bars, result.oos["probability"], BacktestConfig(), strategy=CostAwareStrategy(horizon_bars=1))
     CostAwareStrategy(horizon_bars=1).explain(Outlook(0.6, volatility=0.01), round_trip_cost=0.006)
+    gather_evidence(bars, result.oos, n_shuffles=1, evaluation=result.evaluation)
     judge(Candidate(recipe.hash, result.oos), None)
 
 
