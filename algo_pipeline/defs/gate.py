@@ -31,16 +31,18 @@ def occupant(bundle: ChampionBundle, pipeline: Pipeline) -> str | None:
     )
 
 
-def candidate_of(pipeline: Pipeline, data: Dataset, oos: pd.DataFrame, bars: pd.DataFrame) -> Candidate:
-    """What the gate must know of the newest version."""
-    from algo_pipeline.defs.evidence import run_evidence
+def candidate_of(pipeline: Pipeline, symbol: Symbol, data: Dataset, oos: pd.DataFrame, bars: pd.DataFrame) -> Candidate:
+    """What the gate must know of the newest version: it trades only where the report's verdict shows an edge."""
+    from algo_pipeline.backtest.verdict import Edge
+    from algo_pipeline.defs.evidence import run_grounds, run_variants_of
 
-    evidence = run_evidence(pipeline, bars, oos)
+    grounds = run_grounds(pipeline, symbol, bars, oos, run_variants_of(pipeline, bars, oos).strategy)
     return Candidate(
         recipe_hash=pipeline.recipe().hash,
         oos=oos,
-        pays_after_costs=evidence.has_after_cost_edge,
-        after_cost_p_value=evidence.after_cost_edge_p_value,
+        pays_after_costs=grounds.edge is Edge.SHOWN,
+        after_cost_p_value=grounds.evidence.after_cost_edge_p_value,
+        deflated_sharpe_ratio=grounds.deflated,
         training_end=data.training_end,
     )
 

@@ -118,7 +118,7 @@ def promotion(
         recipe = pipeline.recipe()
         require_own_probabilities(recipe, data, splits, calibrator, oos_probabilities)
         require_own_version(registered_model, recipe, data)
-        candidate = candidate_of(pipeline, data, oos_probabilities, raw_ohlcv)
+        candidate = candidate_of(pipeline, symbol, data, oos_probabilities, raw_ohlcv)
         succession = Succession(pipeline.settings().artifacts_dir, pipeline.registry(), symbol)
         with succession.alone(_WAIT_FOR_OTHER_PROMOTION_S):
             for found in succession.settle():

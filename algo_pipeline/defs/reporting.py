@@ -12,7 +12,6 @@ from algo_pipeline.backtest.identity import identity_error
 from algo_pipeline.backtest.performance_intervals import performance_intervals
 from algo_pipeline.backtest.plots import equity_and_drawdown, price_with_trades
 from algo_pipeline.backtest.report import (
-    Grounds,
     ReportInputs,
     equity_curve_csv,
     render_html,
@@ -22,18 +21,15 @@ from algo_pipeline.backtest.report import (
 )
 from algo_pipeline.backtest.report_evidence import evidence_rows
 from algo_pipeline.backtest.report_figures import key_figures
-from algo_pipeline.backtest.report_inputs import SIMULATED
-from algo_pipeline.backtest.sharpe import sharpe_estimate
-from algo_pipeline.backtest.variants import run_variants
 from algo_pipeline.backtest.verdict import trials_text
 from algo_pipeline.common.storage import to_json, write_text
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.ingest import find_gaps
 from algo_pipeline.defs.backtesting import IDENTITY_CHECK, LEDGER_CHECK
-from algo_pipeline.defs.evidence import run_evidence
+from algo_pipeline.defs.evidence import run_grounds, run_variants_of
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import picture, table
-from algo_pipeline.defs.trials import TRIALS_METRIC, VARIANCE_METRIC, known_trials, record_trial
+from algo_pipeline.defs.trials import TRIALS_METRIC, VARIANCE_METRIC, record_trial
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation
 
@@ -75,7 +71,7 @@ def report_inputs(
 ) -> ReportInputs:
     """Run the backtests and gather what the report is made of."""
     settings, recipe, config = pipeline.settings(), pipeline.recipe(), pipeline.settings().backtest_config()
-    runs = run_variants(bars, oos["probability"], config, strategy=pipeline.strategy(), base_rate=oos["base_rate"])
+    runs = run_variants_of(pipeline, bars, oos)
     record_trial(context, pipeline, symbol, recipe, runs.strategy)
     gaps = find_gaps(runs.bars)
     missing = sum(gap.n_bars for gap in gaps)
@@ -93,12 +89,7 @@ def report_inputs(
         strategy=runs.strategy,
         deployed=runs.deployed,
         at_zero_cost=runs.at_zero_cost,
-        grounds=Grounds(
-            evidence=run_evidence(pipeline, bars, oos, evaluation),
-            estimate=sharpe_estimate(runs.strategy),
-            trials=known_trials(pipeline, symbol, recipe.label),
-            simulated=settings.data_source == SIMULATED,
-        ),
+        grounds=run_grounds(pipeline, symbol, bars, oos, runs.strategy, evaluation),
         intervals=performance_intervals(runs.strategy),
         notes=(f"{missing} hours are missing from the bars, in {len(gaps)} gaps.",) if gaps else (),
     )

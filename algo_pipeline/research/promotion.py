@@ -8,6 +8,7 @@ from enum import Enum
 
 import pandas as pd
 
+from algo_pipeline.common.formatting import certainty
 from algo_pipeline.research.gate_rules import (
     Finding,
     figures_of,
@@ -50,8 +51,9 @@ class Candidate:
         Whether every blocking check of its run passed.
     pays_after_costs : bool
         Whether the backtest of its probabilities gives evidence of an edge after costs.
-    after_cost_p_value : float or None
-        The chance of luck behind that, where it was measured.
+    after_cost_p_value, deflated_sharpe_ratio : float or None
+        What that rests on: the chance of such an edge by signal shuffling, and the probability that the result is more
+        than the luck of everything that was tried; None where it was not measured.
     training_end : pd.Timestamp or None
         Close of the last bar that its fits or labels read; None asks no question of age.
     """
@@ -61,6 +63,7 @@ class Candidate:
     checks_passed: bool = True
     pays_after_costs: bool = True
     after_cost_p_value: float | None = None
+    deflated_sharpe_ratio: float | None = None
     training_end: pd.Timestamp | None = None
 
 
@@ -146,7 +149,8 @@ def judge(
 
     Being no worse than a champion that may not trade is no evidence of skill: a candidate trades only if it passed
     and either is itself better than the base rate, or was compared as a refresh with a champion that trades; and
-    only if its backtest gives evidence of an edge after costs, for predictive skill alone does not pay.
+    only if its backtest gives evidence of an edge after costs, by the very rules of the report's verdict
+    (``backtest.verdict``), for predictive skill alone does not pay.
     """
     base = compare_with_base_rate(candidate.oos)
     finding = _finding(candidate, champion, base)
@@ -165,7 +169,7 @@ def judge(
             "rule": _rule(candidate, champion),
             **figures_of("log_loss", "base_rate", base),
             **finding.figures,
-            **({} if candidate.after_cost_p_value is None else {"after_cost_p_value": candidate.after_cost_p_value}),
+            **_proofs(candidate),
         },
     )
     return gated if policy is Policy.GATED else _overruled(gated)
@@ -206,16 +210,28 @@ def _consequence(
     if not finding.passed:
         return "It is deployed flat." if champion is None else "The champion stays."
     if trading is Trading.ON:
-        return f"It is deployed and trades: its backtest gives evidence of an edge after costs{_p_value(candidate)}."
+        return f"It is deployed and trades: its backtest gives evidence of an edge after costs{_proved(candidate)}."
     if earned:
-        return f"It is deployed flat, for its backtest gives no evidence of an edge after costs{_p_value(candidate)}."
+        return f"It is deployed flat, for its backtest gives no evidence of an edge after costs{_proved(candidate)}."
     return "It is deployed flat, for it is not shown to be better than the base rate."
 
 
-def _p_value(candidate: Candidate) -> str:
-    """The figure behind that evidence, with the level it is held to."""
-    p_value = candidate.after_cost_p_value
-    return "" if p_value is None else f" (p = {p_value:.3f}, at a level of {EVIDENCE_LEVEL:.0%})"
+def _proofs(candidate: Candidate) -> dict[str, float]:
+    measured = {
+        "after_cost_p_value": candidate.after_cost_p_value,
+        "deflated_sharpe_ratio": candidate.deflated_sharpe_ratio,
+    }
+    return {name: value for name, value in measured.items() if value is not None}
+
+
+def _proved(candidate: Candidate) -> str:
+    """The figures behind that evidence, with the levels they are held to."""
+    said, proofs = [], _proofs(candidate)
+    if "after_cost_p_value" in proofs:
+        said.append(f"p = {proofs['after_cost_p_value']:.3f}, at a level of {EVIDENCE_LEVEL:.0%}")
+    if "deflated_sharpe_ratio" in proofs:
+        said.append(f"deflated Sharpe ratio {certainty(proofs['deflated_sharpe_ratio'])} of {1 - EVIDENCE_LEVEL:.2f}")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _rule(candidate: Candidate, champion: Champion | None) -> str:

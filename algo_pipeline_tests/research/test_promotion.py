@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -232,6 +234,16 @@ def test_the_chance_of_luck_after_costs_is_told_with_the_level_it_is_held_to() -
     assert trades.figures["after_cost_p_value"] == 0.0125
     flat = judge(Candidate("a", forecasts(1.0), pays_after_costs=False, after_cost_p_value=0.4), None)
     assert "no evidence of an edge after costs (p = 0.400, at a level of 5%)" in flat.reason
+
+
+def test_the_luck_of_all_trials_is_told_beside_the_chance_of_an_edge() -> None:
+    frame = forecasts(1.0)
+    flat = judge(Candidate("a", frame, True, False, after_cost_p_value=0.001, deflated_sharpe_ratio=0.9499), None)
+    assert flat.trading is Trading.FLAT
+    assert "costs (p = 0.001, at a level of 5%; deflated Sharpe ratio 0.94 of 0.95)" in flat.reason
+    assert flat.figures["deflated_sharpe_ratio"] == 0.9499
+    unknown = judge(Candidate("a", frame, True, False, deflated_sharpe_ratio=math.nan), None)
+    assert "costs (deflated Sharpe ratio – of 0.95)" in unknown.reason
 
 
 def test_on_markets_without_an_edge_a_first_model_rarely_trades() -> None:
