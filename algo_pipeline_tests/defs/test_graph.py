@@ -158,6 +158,8 @@ def test_the_champions_run_holds_scores_backtest_gate_and_lineage(materialized: 
     strategy = _report(materialized)["metrics"]["strategy"]
     assert run.data.metrics["strategy_total_return"] == strategy["total_return"]
     assert run.data.tags["verdict"] == _report(materialized)["verdict"]
+    assert run.data.metrics["n_trials"] == _report(materialized)["trials"]["n_trials"]
+    assert run.data.metrics["skill_p_value"] == _report(materialized)["evidence"]["skill_p_value"]
     assert run.data.tags["gate"] in ("passed", "not passed")
     assert run.data.tags["source"] == "simulated"
     assert len(run.inputs.dataset_inputs) == 1
@@ -220,7 +222,10 @@ def test_every_asset_was_materialized_for_the_symbol(materializations: dict[str,
         ("evaluation", {"auc", "log_loss_skill", "log_loss_skill_lower", "ece", "folds", "reliability", "roc"}),
         ("registered_model", {"model_name", "model_version", "mlflow_run", "feature_weights"}),
         ("challenger", {"recipe", "auc", "log_loss_minus_traded_recipe", "model_version"}),
-        ("backtest_report", {"verdict", "total_return", "metrics", "report", "equity", "trades", "kill_switch"}),
+        (
+            "backtest_report",
+            {"verdict", "evidence", "n_trials", "deflated_sharpe_ratio", "figures", "report", "equity", "trades"},
+        ),
         ("promotion", {"reason", "passed", "trading", "champion_version"}),
     ],
 )
@@ -395,3 +400,27 @@ def test_a_damaged_ledger_stops_the_gate_before_anything_is_deployed(materialize
     assert outcome.error is not None
     assert outcome.error.code == "corrupt_file"
     assert {k: v for k, v in fingerprints(workshop.artifacts).items() if k.startswith("live/")} == deployed
+
+
+def test_an_alias_moved_by_hand_is_noticed_by_the_next_run_and_not_followed(
+    materialized: Workshop, tmp_path: Path
+) -> None:
+    workshop = materialized.copy(tmp_path / "work")
+    workshop = Workshop(workshop.root, {**workshop.environment, "ALGO_TRADER_CHALLENGER": "false"})
+    deployed = _bundle(workshop).model_version
+    other = "1" if deployed == "2" else "2"
+    with workshop.active():
+        MlflowRegistry(workshop.mlflow_uri).set_alias(_MODEL, CHAMPION, other)
+    assert _research(workshop, "2020-08-23T00:00Z").error is None  # ends before the champion's training: it stays
+    told, decision = PromotionLedger(workshop.artifacts).lines()[-2:]
+    assert (told["who"], told["candidate_version"], told["to_version"]) == ("mlflow", other, deployed)
+    assert (decision["who"], decision["trading"]) == ("gate", "unchanged")
+    assert _bundle(workshop).model_version == deployed
+    with workshop.active() as settings, open_instance(settings) as instance:
+        assert MlflowRegistry(workshop.mlflow_uri).alias_version(_MODEL, CHAMPION) == other
+        key = dg.AssetCheckKey(dg.AssetKey("promotion"), "alias_points_at_the_deployed_champion")
+        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+    assert record.event is not None
+    assert record.event.asset_check_evaluation is not None
+    assert not record.event.asset_check_evaluation.passed
+    assert f"promote {other} --symbol BTC/USD" in str(record.event.asset_check_evaluation.description)

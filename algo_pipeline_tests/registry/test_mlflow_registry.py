@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from algo_pipeline.common.errors import CorruptFileError, RegistryError
+from algo_pipeline.common.storage import json_hash
 from algo_pipeline.data.features import FEATURE_NAMES
 from algo_pipeline.models.calibration import TRUSTED_TYPES, CalibratedClassifier
 from algo_pipeline.registry.mlflow_registry import CHALLENGER, CHAMPION, MlflowRegistry
@@ -154,6 +155,38 @@ def test_a_file_with_a_type_that_is_not_on_our_list_is_refused(store: Store) -> 
         store.registry.load_estimator(store.versions[0], ("sklearn.dummy.DummyClassifier",))
     assert "CalibratedClassifier" in caught.value.message
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_version_is_stored_with_what_made_it(store: Store, number: int) -> None:
+    version, record = store.versions[number], store.records[number]
+    found = store.registry.stored_model(_NAME, version.version)
+    assert found.version == version
+    assert found.parameters == record.parameters
+    assert json_hash(found.recipe_document) == record.parameters["recipe_hash"]
+    assert found.feature_names == FEATURE_NAMES
+
+
+def test_a_version_that_is_not_registered_is_told_beside_those_that_are(store: Store) -> None:
+    with pytest.raises(RegistryError, match=r"Version 9 of .* registered: 1, 2"):
+        store.registry.stored_model(_NAME, "9")
+    with pytest.raises(RegistryError, match="registered: none"):
+        store.registry.stored_model("algo-pipeline-XRP-USD-direction_1h", "1")
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"\xff"], ids=["missing", "no JSON", "no text"])
+def test_a_version_whose_record_is_damaged_is_a_registry_error(store: Store, content: bytes | None) -> None:
+    path = Path(store.run(1).info.artifact_uri.removeprefix("file://")) / "config.json"
+    whole = path.read_bytes()
+    try:
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(RegistryError) as caught:
+            store.registry.stored_model(_NAME, "2")
+        assert caught.value.remedy
+    finally:
+        path.write_bytes(whole)
 
 
 def test_aliases_move(store: Store) -> None:
