@@ -53,7 +53,7 @@ def _random_conditions(rng: np.random.Generator, index: pd.DatetimeIndex) -> pd.
     return pd.DataFrame({"volatility": volatility, "base_rate": base_rate}, index=index)
 
 
-@pytest.mark.parametrize(("n_symbols", "examples"), [(1, 400), (2, 150), (3, 100)])
+@pytest.mark.parametrize(("n_symbols", "examples"), [(1, 250), (2, 80), (3, 50)])
 @pytest.mark.parametrize("realistic", [False, True], ids=["plain", "realistic"])
 def test_kernels_equal_the_decimal_reference(n_symbols: int, examples: int, *, realistic: bool) -> None:
     n_fills = 0
