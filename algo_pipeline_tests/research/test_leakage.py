@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 from algo_pipeline.data.labels import LABEL_NAMES, build_labels
+from algo_pipeline.models.catalog import CALIBRATOR_KINDS, MODEL_KINDS
 from algo_pipeline.research.claims import CLAIMS, Claim, Finding
 from algo_pipeline.research.label_twin import label_bounds
-from algo_pipeline.research.leakage import judge_labels, judge_purge, refitted_folds
+from algo_pipeline.research.leakage import judge_labels, judge_models, judge_purge, refitted_folds
 from algo_pipeline.research.recipe import Recipe
 from algo_pipeline.research.splits import SplitRule
+from algo_pipeline.research.train import fit_models
 from algo_pipeline_tests.market import random_bars, without_rows
 from algo_pipeline_tests.research.leaks.catalogue import LEAKS, Leak
 from algo_pipeline_tests.research.leaks.markets import odd_market, planted_market
@@ -64,9 +66,13 @@ class TestCleanPipeline:
         market = odd_market(seed)
         assert [f.describe() for f in alarms(market.bars, market.recipe)] == [], market.what
 
-    @pytest.mark.parametrize("calibrator", ["platt", "isotonic"])
-    def test_boosted_trees_raise_no_alarm(self, bars: pd.DataFrame, calibrator: str) -> None:
-        recipe = Recipe("boosting", calibrator, "triple_barrier_24h", SplitRule(2, 0.3))
+    @pytest.mark.parametrize("kind", MODEL_KINDS)
+    def test_no_kind_of_model_raises_an_alarm(self, bars: pd.DataFrame, kind: str) -> None:
+        assert _names(alarms(bars, Recipe(kind, "platt", "triple_barrier_24h", SplitRule(2, 0.3)))) == []
+
+    @pytest.mark.parametrize("calibrator", CALIBRATOR_KINDS)
+    def test_no_calibrator_raises_an_alarm(self, bars: pd.DataFrame, calibrator: str) -> None:
+        recipe = Recipe("logistic", calibrator, "direction_24h", SplitRule(2, 0.3), sample_weight="uniqueness+recency")
         assert _names(alarms(bars, recipe)) == []
 
     def test_all_claims_are_judged_in_their_order_and_each_says_what_was_tried(self, clean: Run) -> None:
@@ -110,6 +116,17 @@ class TestStoredArtifacts:
 def _alarms_of(clean: Run, **changed: object) -> list[str]:
     broken = Run(replace(clean.research, **changed), clean.curve)  # type: ignore[arg-type]
     return _names(tuple(finding for finding in findings(broken, Stages()) if not finding.holds))
+
+
+@pytest.mark.parametrize("kind", MODEL_KINDS)
+def test_one_row_too_many_is_noticed_in_a_model_of_any_kind(clean: Run, kind: str) -> None:
+    made, recipe = clean.research, Recipe(kind, split=clean.research.recipe.split)
+    fold = made.plan.folds[0]
+    more = replace(fold, base=slice(fold.base.start, fold.base.stop + 1))
+    honest, leaking = (replace(made.plan, folds=(), production=each) for each in (fold, more))
+    for plan, holds in ((honest, True), (leaking, False)):
+        models = fit_models(made.dataset, plan, recipe)
+        assert judge_models(fit_models, made.dataset, honest, recipe, models, (0,)).holds == holds
 
 
 class TestSecondComputationOfLabels:
