@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from arch.bootstrap import StationaryBootstrap  # type: ignore[import-not-found]  # installed for `make bench` alone
-from skfolio import measures  # type: ignore[import-not-found]
-from skfolio.model_selection import CombinatorialPurgedCV  # type: ignore[import-not-found]
+from arch.bootstrap import StationaryBootstrap  # installed for `make bench` alone
+from skfolio import measures
+from skfolio.model_selection import CombinatorialPurgedCV
 
 from algo_pipeline.backtest.resampled_days import DayFigures, resampled_figures
 from algo_pipeline.common.types import FloatArray
