@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from algo_pipeline.backtest.evidence import LEVEL, MINIMUM_ENTRIES
+from algo_pipeline.backtest.evidence import MINIMUM_ENTRIES
 from algo_pipeline.backtest.metrics import DAYS_PER_YEAR
 from algo_pipeline.common.formatting import certainty, count
 from algo_pipeline.research.sharpe_statistics import (
@@ -137,7 +137,9 @@ class Grounds:
         if evidence.log_loss_skill_interval.upper < 0.0:
             return Skill.HARMFUL
         if not evidence.has_skill:
-            return Skill.UNCALIBRATED if evidence.skill_p_value <= LEVEL else Skill.NONE
+            return Skill.NONE
+        if not evidence.log_loss_skill > 0.0:
+            return Skill.UNCALIBRATED
         implausible = evidence.log_loss_skill >= _IMPLAUSIBLE_SKILL and not self.simulated
         return Skill.IMPLAUSIBLE if implausible else Skill.SHOWN
 
