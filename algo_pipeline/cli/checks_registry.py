@@ -1,4 +1,4 @@
-"""What ``doctor`` looks at of promotions: the ledger, and MLflow's aliases beside what is deployed."""
+"""What ``doctor`` looks at of trials and promotions: both ledgers, and MLflow's aliases beside what is deployed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 
 from algo_pipeline.cli.checks import Check, ok, warn
 from algo_pipeline.common.config import Settings
+from algo_pipeline.common.errors import CorruptFileError
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.ledger import PromotionLedger
 from algo_pipeline.registry.reigns import reigns
+from algo_pipeline.registry.trials import TrialLedger
 
 _SQLITE = "sqlite:///"
 
@@ -30,6 +32,15 @@ def promotion_ledger(settings: Settings) -> Iterator[Check]:
         if recorded != actual:
             words = f"It says that {_named(recorded)} is champion of {symbol}; {_named(actual)} is deployed."
             yield warn("ledger", words, "The next research run, or `algo-pipeline promote`, records what is deployed.")
+
+
+def trial_ledger(settings: Settings) -> Check:
+    """The whole chain of what was tried: live trading does not need it, but no edge is claimed without it."""
+    try:
+        n_trials = TrialLedger(settings.artifacts_dir).verify()
+    except CorruptFileError as error:
+        return warn("trials", f"{error.message} No edge is claimed until it is whole.", error.remedy)
+    return ok("trials", f"{n_trials:,} recorded, an unbroken chain" if n_trials else "none recorded yet")
 
 
 def alias(settings: Settings, symbol: Symbol) -> Iterator[Check]:

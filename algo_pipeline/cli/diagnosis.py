@@ -93,6 +93,7 @@ def _services(settings: Settings) -> Iterable[Check]:
     yield from checked("mlflow port", partial(machine.mlflow_port, settings))
     yield from checked("mlflow store", partial(machine.mlflow_store, settings))
     yield from checked("ledger", partial(registry.promotion_ledger, settings))
+    yield from checked("trials", partial(registry.trial_ledger, settings))
     for symbol in settings.parsed_symbols():
         yield from checked(f"alias {symbol}", partial(registry.alias, settings, symbol))
     yield from checked("schedule", partial(machine.schedule, settings))

@@ -30,7 +30,7 @@ _ROWS_SHOWN = 10
 @click.option("--send-test-alert", "with_alert", is_flag=True, help="Also send a test alert through every channel.")
 @click.option("--json", "as_json", is_flag=True, help="Print a machine-readable result.")
 def doctor(with_alert: bool, as_json: bool) -> None:
-    """Check settings, account, clock, bars, disk, lock, champions, journal, ports, stores, ledger, alerts and schedule.
+    """Check settings, account, clock, bars, disk, champions, journal, ledgers, lock, ports, stores, alerts, schedule.
 
     \b
     Examples:

@@ -17,6 +17,7 @@ from algo_pipeline.common.errors import StorageError
 from algo_pipeline.common.locks import file_lock, lock_holder
 from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.live_automation import hourly_decision
+from algo_pipeline.registry.trials import Forecast, Trial, TrialKind, TrialLedger
 from algo_pipeline.sandbox.faults import Fault, FaultKind
 from algo_pipeline_tests.cli.ended import Command
 from algo_pipeline_tests.live_shop import LiveShop, hour
@@ -63,6 +64,19 @@ def test_a_shop_that_trades_has_no_failure_and_is_left_as_it_was(
     assert "trading on" in checks["champion BTC/USD"]["message"]
     assert "2024-01-02 00:00" in checks["bars BTC/USD"]["message"]
     assert fingerprints(live.folder) == before
+
+
+def test_a_harmed_ledger_of_trials_is_a_warning_that_says_what_it_costs(live: LiveShop, found: Found) -> None:
+    live.deploy()
+    ledger = TrialLedger(live.folder.parent)
+    assert found()["trials"]["message"] == "none recorded yet"
+    forecast = Forecast("BTC/USD", "direction_1h", "file", "a" * 64)
+    ledger.record([Trial(forecast, f"{k:064d}"[::-1], TrialKind.SWEEP, 0.1 * k, 100) for k in range(3)])
+    assert found()["trials"]["message"] == "3 recorded, an unbroken chain"
+    ledger.path.write_bytes(ledger.path.read_bytes().replace(b"sweep", b"swoop"))
+    told = found()["trials"]
+    assert told["level"] == "WARN"
+    assert "No edge is claimed until it is whole." in told["message"]
 
 
 def test_it_is_for_people_too(live: LiveShop, command: Command) -> None:
