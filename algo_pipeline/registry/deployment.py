@@ -18,8 +18,6 @@ from algo_pipeline.registry.bundle import ChampionBundle
 from algo_pipeline.registry.estimator_file import dump_estimators, load_estimators
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.promotion import Trading
-from algo_pipeline.strategy.catalog import strategy_document, strategy_from_document
-from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 
 if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
@@ -94,6 +92,8 @@ def bundle_of(
 ) -> ChampionBundle:
     """Gather what a decision needs: a linear model as coefficients, any other as its skops file."""
     from algo_pipeline.models.linear_scorer import is_linear
+    from algo_pipeline.strategy.catalog import strategy_document
+    from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 
     linear = is_linear(estimator)
     return ChampionBundle(
@@ -119,6 +119,10 @@ def bundle_strategy(bundle: ChampionBundle) -> StrategyInterface:
     CorruptFileError
         If it names one that this version does not have, or lacks what that one reads.
     """
+    # Strategies are compiled: nothing that only names a bundle waits for Numba.
+    from algo_pipeline.strategy.catalog import strategy_from_document
+    from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
+
     if bundle.strategy is None:
         return ThresholdStrategy(bundle.enter_threshold, bundle.exit_threshold)
     try:

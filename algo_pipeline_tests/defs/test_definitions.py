@@ -184,7 +184,7 @@ def test_the_sensor_adds_what_is_missing_and_explains_bad_settings(
         assert "ALGO_TRADER_SYMBOLS" in (sensor.evaluate_tick(context).skip_message or "")
 
 
-_HEAVY = ("mlflow", "sklearn", "ccxt", "alpaca", "skops", "matplotlib")
+_HEAVY = ("mlflow", "sklearn", "ccxt", "alpaca", "skops", "matplotlib", "numba", "lightgbm", "optuna")
 
 
 def test_the_code_location_loads_without_heavy_packages() -> None:
