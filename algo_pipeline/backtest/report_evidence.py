@@ -38,7 +38,7 @@ def evidence_rows(grounds: Grounds) -> tuple[EvidenceRow, ...]:
             f"log-loss skill {percent(evidence.log_loss_skill, 2)}",
             skill,
             number(evidence.skill_p_value, 3),
-            _answer(evidence.has_skill),
+            _answer(grounds.is_skilful),
         ),
         EvidenceRow(
             "zero_cost_edge",

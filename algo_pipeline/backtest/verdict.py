@@ -144,12 +144,17 @@ class Grounds:
         return Skill.IMPLAUSIBLE if implausible else Skill.SHOWN
 
     @property
+    def is_skilful(self) -> bool:
+        """Whether predictive skill is shown, be it implausibly large."""
+        return self.skill in _SKILFUL
+
+    @property
     def edge(self) -> Edge:
         """The verdict on trading them, by the rules above."""
         evidence = self.evidence
         rules = (
             (evidence.n_entries == 0, Edge.UNTRADED),
-            (self.skill not in _SKILFUL, Edge.NONE),
+            (not self.is_skilful, Edge.NONE),
             (evidence.n_entries < MINIMUM_ENTRIES, Edge.FEW),
             (not evidence.has_after_cost_edge and evidence.has_zero_cost_edge, Edge.BEFORE_COSTS),
             (not evidence.has_after_cost_edge, Edge.NONE),

@@ -27,6 +27,12 @@ def test_each_question_has_its_figure_its_p_value_and_an_answer() -> None:
     assert rows[2].figure == "−40.0% a year beyond its exposure"
 
 
+def test_a_signal_whose_probabilities_are_no_better_than_the_base_rate_is_no_skill() -> None:
+    worse = replace(SOME_EVIDENCE, log_loss_skill=-0.001, log_loss_skill_interval=Interval(-0.003, 0.001))
+    row = evidence_rows(replace(sample_inputs().grounds, evidence=worse))[0]
+    assert (row.figure, row.p_value, row.answer) == ("log-loss skill −0.10%", "0.001", "not shown")
+
+
 def test_too_few_trades_are_said_to_be_so() -> None:
     grounds = replace(sample_inputs().grounds, evidence=replace(SOME_EVIDENCE, n_entries=29))
     assert evidence_rows(grounds)[2].figure == "29 entries, too few to judge"
