@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from algo_pipeline.common.errors import DataValidationError
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.models.linear_scorer import IsotonicMap, PlattMap
-from algo_pipeline.models.shrinkage import KnownRates
+from algo_pipeline.models.shrinkage import TrainFacts
 
 TRUSTED_TYPES = (
     "algo_pipeline.models.calibration.CalibratedClassifier",
@@ -37,7 +37,7 @@ class Calibrator(Protocol):
         scores: FloatArray,
         y: IntArray,
         sample_weight: FloatArray | None = None,
-        rates: KnownRates | None = None,
+        facts: TrainFacts | None = None,
     ) -> Calibrator:
         """Fit on scores, outcomes and weights of shape (n,)."""
 
@@ -69,7 +69,7 @@ class PlattCalibrator(BaseEstimator):  # type: ignore[misc]
         scores: FloatArray,
         y: IntArray,
         sample_weight: FloatArray | None = None,
-        rates: KnownRates | None = None,
+        facts: TrainFacts | None = None,
     ) -> PlattCalibrator:
         """Fit on scores and outcomes (0 or 1) of shape (n,); DataValidationError if only one outcome occurs."""
         _require_both_outcomes(y)
@@ -115,7 +115,7 @@ class IsotonicCalibrator(BaseEstimator):  # type: ignore[misc]
         scores: FloatArray,
         y: IntArray,
         sample_weight: FloatArray | None = None,
-        rates: KnownRates | None = None,
+        facts: TrainFacts | None = None,
     ) -> IsotonicCalibrator:
         """Fit on scores and outcomes (0 or 1) of shape (n,); DataValidationError if only one outcome occurs."""
         _require_both_outcomes(y)
@@ -164,7 +164,7 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         X: FloatArray | pd.DataFrame,
         y: IntArray,
         sample_weight: FloatArray | None = None,
-        rates: KnownRates | None = None,
+        facts: TrainFacts | None = None,
     ) -> CalibratedClassifier:
         """Fit the calibrator only.
 
@@ -176,7 +176,7 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
             Outcomes, 0 or 1.
         sample_weight : ndarray of shape (n,), optional
             How much each row counts.
-        rates : KnownRates, optional
+        facts : TrainFacts, optional
             What was known before these rows, for calibrators that start from it.
 
         Raises
@@ -189,7 +189,8 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         check_is_fitted(self.model)
         rows = validate_data(self, X, dtype=np.float64)
         outcomes = np.asarray(y, dtype=np.int64)
-        self.calibrator_ = clone(self.calibrator).fit(self.model.decision_function(rows), outcomes, sample_weight)
+        scores = self.model.decision_function(rows)
+        self.calibrator_ = clone(self.calibrator).fit(scores, outcomes, sample_weight, facts)
         self.classes_ = np.array([0, 1])
         self.n_calibration_rows_ = len(outcomes)
         self.lowest_ = 1.0 / (len(outcomes) + 2)

@@ -6,6 +6,7 @@ alone or among others, which the scorer shared by research and live trading rest
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -32,7 +33,7 @@ def _columns(*names: str) -> list[int]:
 
 
 _RETURNS = _columns(*(name for name in INPUTS if name.startswith("log_return")))
-_RETURN_BARS = np.array([1.0, 3.0, 6.0, 12.0, 24.0, 72.0])
+_RETURN_BARS = (1, 3, 6, 12, 24, 72)
 _TRENDS = _columns("sma_ratio_24", "sma_ratio_168", "ema_ratio_12", "ema_ratio_48", "macd_ratio", "macd_hist_ratio")
 _VOL_6, _VOL_24, _VOL_72, _VOL_168 = _columns(*(f"realized_vol_{bars}" for bars in (6, 24, 72, 168)))
 _RETURN_UNITS = [_VOL_24, _VOL_24, _VOL_24, _VOL_24, _VOL_24, _VOL_72]
@@ -82,30 +83,32 @@ class PriceActionBasis:
     @classmethod
     def fit(cls, X: FloatArray) -> PriceActionBasis:
         """Take levels, means and deviations of training rows of shape (n, 37)."""
-        level = X[:, _LEVELS].mean(axis=0)
-        units = _in_units(X, level)
-        deviation = units.std(axis=0)
+        columns = _as_columns(X)
+        level = columns[_LEVELS].mean(axis=1)
+        units = _in_units(columns, level)
+        deviation = units.std(axis=1)
         # A constant column has nothing to say, whatever rounding leaves of its deviation.
-        scale = np.where(deviation > 1e-12 * np.abs(units).max(axis=0), deviation, 1.0)
-        return cls(_floats(level), _floats(units.mean(axis=0)), _floats(scale))
+        scale = np.where(deviation > 1e-12 * np.abs(units).max(axis=1), deviation, 1.0)
+        return cls(_floats(level), _floats(units.mean(axis=1)), _floats(scale))
 
     def terms(self, X: FloatArray) -> FloatArray:
-        """The terms of rows of shape (n, 37), shape (n, 57), C-contiguous; a NaN makes the terms it enters NaN."""
-        if X.ndim != 2 or X.shape[1] != len(INPUTS):
-            raise ConfigValueError(f"X must have shape (n, {len(INPUTS)}); it was {X.shape}.")
-        out = np.empty((len(X), N_TERMS))
-        bounded, ratios = out[:, : len(INPUTS)], out[:, len(INPUTS) : len(INPUTS) + 2]
-        standard = (_in_units(X, np.array(self.level)) - np.array(self.mean)) / np.array(self.scale)
-        np.divide(standard, np.sqrt(standard * standard + 1.0), out=bounded)
-        bounded[:, _CALENDAR] = X[:, _CALENDAR]
-        ratios[:, 0] = _share(X[:, _VOL_6], X[:, _VOL_24])
-        ratios[:, 1] = _share(X[:, _VOL_24], X[:, _VOL_168])
-        state = np.concatenate([bounded[:, _STATE], ratios], axis=1)
-        start = len(INPUTS) + 2
-        for column in _INTERACTING:
-            np.multiply(state, bounded[:, [column]], out=out[:, start : start + state.shape[1]])
-            start += state.shape[1]
-        return out
+        """The terms of rows of shape (n, 37), shape (n, 57), in column order; a NaN makes the terms it enters NaN."""
+        columns = _as_columns(X)
+        out = np.empty((N_TERMS, len(X)))
+        bounded, ratios = out[: len(INPUTS)], out[len(INPUTS) : len(INPUTS) + 2]
+        standard = _in_units(columns, np.array(self.level))
+        standard -= np.array(self.mean)[:, np.newaxis]
+        standard /= np.array(self.scale)[:, np.newaxis]
+        np.multiply(standard, standard, out=bounded)
+        np.sqrt(np.add(bounded, 1.0, out=bounded), out=bounded)
+        np.divide(standard, bounded, out=bounded)
+        bounded[_CALENDAR] = columns[_CALENDAR]
+        ratios[0] = _share(columns[_VOL_6], columns[_VOL_24])
+        ratios[1] = _share(columns[_VOL_24], columns[_VOL_168])
+        state = np.concatenate([bounded[_STATE], ratios])
+        products = out[len(INPUTS) + 2 :].reshape(len(_INTERACTING), len(state), len(X))
+        np.multiply(bounded[_INTERACTING][:, np.newaxis, :], state, out=products)
+        return out.T
 
     def to_document(self) -> dict[str, Any]:
         """Plain JSON; floats survive a round trip exactly."""
@@ -117,20 +120,29 @@ class PriceActionBasis:
         return cls(_floats(document["level"]), _floats(document["mean"]), _floats(document["scale"]))
 
 
-def _in_units(X: FloatArray, level: FloatArray) -> FloatArray:
+def _as_columns(X: FloatArray) -> FloatArray:
+    """Shape (37, n), C-contiguous: every feature is then one run of memory."""
+    if X.ndim != 2 or X.shape[1] != len(INPUTS):
+        raise ConfigValueError(f"X must have shape (n, {len(INPUTS)}); it was {X.shape}.")
+    return np.ascontiguousarray(X.T, dtype=np.float64)
+
+
+def _in_units(columns: FloatArray, level: FloatArray) -> FloatArray:
     """Returns and trends as multiples of volatility, volatilities as shares of themselves plus their mean."""
-    out = np.array(X, dtype=np.float64, order="C")
-    volatility = np.maximum(X[:, [_VOL_24, _VOL_72, _VOL_168]], _TINY)
-    position = {_VOL_24: 0, _VOL_72: 1, _VOL_168: 2}
-    out[:, _RETURNS] /= volatility[:, [position[unit] for unit in _RETURN_UNITS]] * np.sqrt(_RETURN_BARS)
-    out[:, _TRENDS] /= volatility[:, [position[unit] for unit in _TREND_UNITS]]
-    out[:, _LEVELS] = _share(X[:, _LEVELS], level)
+    out = columns.copy()
+    for column, unit, bars in zip(_RETURNS, _RETURN_UNITS, _RETURN_BARS, strict=True):
+        out[column] /= np.maximum(columns[unit], _TINY) * math.sqrt(bars)
+    for column, unit in zip(_TRENDS, _TREND_UNITS, strict=True):
+        out[column] /= np.maximum(columns[unit], _TINY)
+    for column, usual in zip(_LEVELS, level, strict=True):
+        out[column] = _share(columns[column], usual)
     return out
 
 
-def _share(part: FloatArray, other: FloatArray) -> FloatArray:
+def _share(part: FloatArray, other: FloatArray | float) -> FloatArray:
     """``part / (part + other) − ½``, 0 where both are 0."""
-    return np.asarray(part / np.maximum(part + other, _TINY) - 0.5 * (part + other > _TINY))
+    total = part + other
+    return np.asarray(part / np.maximum(total, _TINY) - 0.5 * (total > _TINY))
 
 
 def _floats(values: Any) -> tuple[float, ...]:

@@ -19,6 +19,7 @@ from algo_pipeline.research.weights import sample_weights
 
 if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
+    from algo_pipeline.models.shrinkage import TrainFacts
 
 __all__ = ["OOS_COLUMNS", "Recipe", "fit_calibrators", "fit_models", "predict", "stitch_probabilities"]
 
@@ -68,7 +69,6 @@ def fit_calibrators(
         If dataset, plan, recipe and models do not belong together.
     """
     from algo_pipeline.models.calibration import CalibratedClassifier
-    from algo_pipeline.models.shrinkage import KnownRates
 
     _require_matching(dataset, plan, recipe)
     _require_one_per_fold(models, plan)
@@ -81,7 +81,7 @@ def fit_calibrators(
                 dataset.features.iloc[fold.calibration],
                 y[fold.calibration],
                 _weights(dataset, fold.calibration, recipe),
-                KnownRates(base=float(y[fold.base].mean()), train=float(y[fold.train].mean())),
+                _facts(y, fold, recipe),
             )
             for model, fold in zip(models, plan.all_folds, strict=True)
         )
@@ -125,6 +125,12 @@ def predict(estimator: CalibratedClassifier, features: pd.DataFrame) -> FloatArr
 
 def _weights(dataset: Dataset, rows: slice, recipe: Recipe) -> FloatArray | None:
     return sample_weights(recipe.sample_weight, dataset.timestamps[rows], recipe.label_spec)
+
+
+def _facts(y: IntArray, fold: Fold, recipe: Recipe) -> TrainFacts:
+    from algo_pipeline.models.shrinkage import TrainFacts
+
+    return TrainFacts(float(y[fold.base].mean()), float(y[fold.train].mean()), recipe.label_spec.horizon_bars)
 
 
 def _score_fold(dataset: Dataset, fold: Fold, number: int, estimator: CalibratedClassifier) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from algo_pipeline.common.errors import ConfigValueError, DataValidationError
 from algo_pipeline.data.labels import label_spec
 from algo_pipeline.models.calibration import CalibratedClassifier
 from algo_pipeline.models.linear_scorer import LinearScorer
+from algo_pipeline.models.shrinkage import ShrunkPlattCalibrator, TrainFacts
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.splits import Fold, SplitPlan, SplitRule, walk_forward
 from algo_pipeline.research.train import Recipe, fit_calibrators, fit_models, predict, stitch_probabilities
@@ -267,6 +268,16 @@ def test_weights_reach_model_and_calibrator(dataset: Dataset, plan: SplitPlan) -
     plain, weighted = train(dataset, plan, RECIPE)[0], train(dataset, plan, replace(RECIPE, sample_weight="recency"))[0]
     assert plain.model.named_steps["classifier"].intercept_ != weighted.model.named_steps["classifier"].intercept_
     assert plain.calibrator_.intercept_ != weighted.calibrator_.intercept_
+
+
+def test_a_shrinking_calibrator_starts_from_the_rate_of_the_train_part(dataset: Dataset, plan: SplitPlan) -> None:
+    recipe = replace(RECIPE, calibrator="shrunk")
+    fold, y = plan.folds[0], dataset.outcomes()
+    rates = TrainFacts(float(y[fold.base].mean()), float(y[fold.train].mean()))
+    model = fit_models(dataset, plan, recipe)[0]
+    scores = model.decision_function(dataset.matrix()[fold.calibration])
+    expected = ShrunkPlattCalibrator().fit(scores, y[fold.calibration], None, rates)
+    assert train(dataset, plan, recipe)[0].calibrator_.intercept_ == expected.intercept_
 
 
 def test_the_train_part_spans_base_purge_and_calibrator() -> None:
