@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from loguru import logger
 
+from algo_pipeline.backtest.conditions import market_conditions
 from algo_pipeline.common.time import BAR
+from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.features import build_features
 from algo_pipeline.data.simulation import simulate_bars
+from algo_pipeline.interfaces.strategy import Outlooks
 from algo_pipeline.live.events import Event
 from algo_pipeline.live.journal import Journal
 from algo_pipeline.registry.bundle import BundleStore
@@ -22,6 +25,7 @@ from algo_pipeline_tests.live_shop import bundle
 from algo_pipeline_tests.proofs import parity
 from algo_pipeline_tests.proofs.cases import CASES, outages, run_case
 from algo_pipeline_tests.proofs.kills import kill_processes, race_processes
+from algo_pipeline_tests.proofs.sandbox_process import read_bars
 from algo_pipeline_tests.proofs.schedules import run_schedules
 from algo_pipeline_tests.proofs.trading_floor import FIRST, SHORT_HISTORY
 
@@ -63,6 +67,19 @@ def floor(tmp_path_factory) -> Floor:
     return Floor(files, root, float(enter_threshold), float(exit_threshold))
 
 
+def _fraction_that_bets_the_cap(floor: Floor, rules: BacktestConfig) -> float:
+    """The part of the growth-optimal bet at which half of the entries are bets below the cap."""
+    limits = []
+    for symbol in SYMBOLS[:2]:
+        bars, deployed = read_bars(floor.files[symbol]), BundleStore(floor.trained).load(symbol)
+        oos = bundle_estimator(deployed).probability(build_features(bars))
+        known = market_conditions(bars, deployed.base_rate)[bars.index >= FIRST]
+        outlooks = Outlooks(oos[bars.index >= FIRST], known["base_rate"].to_numpy(), known["volatility"].to_numpy())
+        limits.append(CostAwareStrategy(1, kelly_fraction=1.0).assess_bars(outlooks, rules.round_trip_cost).size_limits)
+    bets = np.concatenate(limits)
+    return min(1.0, rules.target_fraction / float(np.median(bets[bets > 0.0])))
+
+
 class TestParity:
     @pytest.mark.parametrize(("n_symbols", "least_fills"), [(1, 10), (3, 30)])
     def test_hours_through_the_live_path_are_those_of_the_account_backtest(
@@ -82,7 +99,7 @@ class TestParity:
 
     def test_a_strategy_that_counts_costs_trades_live_as_in_the_backtest(self, tmp_path, floor):
         rules = replace(parity.LIVE, fee_bps=1.0, slippage_bps=0.5, max_drawdown=1.0)
-        strategy = CostAwareStrategy(horizon_bars=1, kelly_fraction=0.02)
+        strategy = CostAwareStrategy(horizon_bars=1, kelly_fraction=_fraction_that_bets_the_cap(floor, rules))
         scenario = parity.Scenario("cost-aware", SYMBOLS[:2], rules, 20, strategy)
         verdict = parity.prove(scenario, floor.files, floor.trained, PARITY_HOURS, tmp_path)
         assert verdict.holds, parity.summary([verdict])
