@@ -59,8 +59,10 @@ class Settings(BaseSettings):
         None, description="First bar to ask a source for, UTC; unset: all of a `file`, 2020-01-01 for the others."
     )
     label: LabelName = Field("direction_1h", description="The label that is trained, evaluated and traded.")
-    model: Literal["logistic", "boosting", "lightgbm"] = Field("logistic", description="Kind of the base model.")
-    calibrator: Literal["platt", "isotonic"] = Field("platt", description="How scores become probabilities.")
+    model: Literal["logistic", "scaled_logistic", "boosting", "lightgbm", "ensemble"] = Field(
+        "logistic", description="Kind of the base model."
+    )
+    calibrator: Literal["platt", "isotonic", "shrunk"] = Field("platt", description="How scores become probabilities.")
     model_parameters: Annotated[dict[str, float | int | str | bool], NoDecode] = Field(
         {}, description="Parameters of the model that replace its own, as a search offers them."
     )
