@@ -15,7 +15,7 @@ from algo_pipeline.research.promotion import Trading
 
 FORMAT_VERSION = 1
 _FILE_NAME = "bundle.json"
-_OPTIONAL = ("strategy", "base_rate")
+_OPTIONAL = ("strategy", "base_rate", "feature_reference")
 """Fields that older bundles lack; left out where they are None, so that such a bundle keeps its hash."""
 
 
@@ -49,6 +49,8 @@ class ChampionBundle:
         Another strategy than fixed thresholds, by name and parameters; left out of the document where there is none.
     base_rate : float or None
         Share of ones in the rows that the model learnt from; left out likewise where it is not recorded.
+    feature_reference : mapping or None
+        What the features of those rows looked like, for the watch over their drift; left out likewise.
     """
 
     symbol: str
@@ -72,6 +74,7 @@ class ChampionBundle:
     versions: Mapping[str, str]
     strategy: Mapping[str, Any] | None = None
     base_rate: float | None = None
+    feature_reference: Mapping[str, Any] | None = None
 
     def to_document(self) -> dict[str, Any]:
         """A JSON document; floats survive exactly."""

@@ -42,6 +42,7 @@ class ModelOrigin:
     history_start: str
     training_end: str
     base_rate: float | None = None
+    feature_reference: Mapping[str, Any] | None = None
 
 
 class BundleScorer(Protocol):
@@ -66,6 +67,9 @@ def make_bundle(
     strategy: StrategyInterface | None = None,
 ) -> ChampionBundle:
     """Gather what a decision needs of a model trained just now; without a strategy, the thresholds of ``config``."""
+    from algo_pipeline.research.drift import reference_of
+
+    reference = reference_of(dataset.features)
     origin = ModelOrigin(
         symbol=str(symbol),
         label=recipe.label,
@@ -78,6 +82,7 @@ def make_bundle(
         history_start=history_start.isoformat(),
         training_end=dataset.training_end.isoformat(),
         base_rate=float(dataset.target.mean()),
+        feature_reference=None if reference is None else reference.to_document(),
     )
     return bundle_of(origin, estimator, config, trading, version, strategy)
 

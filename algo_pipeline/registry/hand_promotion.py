@@ -147,6 +147,8 @@ def _bundle(
     origin = stored_origin(stored)
     facts = {"label": wish.label, "source": wish.source, "deployed": before, "real_account": wish.real_account}
     require_fitting(origin, wish.version, **facts)  # type: ignore[arg-type]
+    if before is not None and before.run_id == stored.version.run_id:  # runs do not record it
+        origin = replace(origin, feature_reference=before.feature_reference)
     estimator = registry.load_estimator(stored.version, TRUSTED_TYPES)
     return bundle_of(origin, estimator, wish.config, trading, stored.version, wish.strategy)
 

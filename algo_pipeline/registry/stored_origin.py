@@ -35,7 +35,11 @@ def stored_origin(stored: StoredModel) -> ModelOrigin:
     _require_our_features(stored)
     base_rate = float(_recorded(stored, "base_rate"))
     return ModelOrigin(
-        **texts, recipe_document=stored.recipe_document, feature_names=stored.feature_names, base_rate=base_rate
+        **texts,
+        recipe_document=stored.recipe_document,
+        feature_names=stored.feature_names,
+        base_rate=base_rate,
+        feature_reference=None,
     )
 
 

@@ -15,6 +15,7 @@ from algo_pipeline.registry.deployment import make_bundle
 from algo_pipeline.registry.ledger import PromotionEntry
 from algo_pipeline.registry.records import RegisteredVersion, TrainingRecord
 from algo_pipeline.registry.training_record import Training, training_record
+from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.evaluate import evaluate
 from algo_pipeline.research.promotion import Trading
 from algo_pipeline.research.splits import SplitRule
@@ -37,13 +38,14 @@ def sample_bundle(
     estimator: CalibratedClassifier | None = None,
     config: BacktestConfig | None = None,
     strategy: StrategyInterface | None = None,
+    dataset: Dataset | None = None,
 ) -> ChampionBundle:
     """A bundle of a model that learnt a planted signal; thresholds that no float prints briefly."""
     return make_bundle(
         symbol=BTC,
         source="file",
         venue_symbol="BTC/USD",
-        dataset=planted_dataset(100),
+        dataset=dataset or planted_dataset(100),
         recipe=recipe_of(kind, calibrator),
         estimator=estimator or fitted(kind, calibrator),
         config=config or BacktestConfig(enter_threshold=0.1 + 0.2 + 0.25, exit_threshold=1 / 3),

@@ -13,11 +13,13 @@ from algo_pipeline.common.storage import json_hash, write_checked_json
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.registry.bundle import FORMAT_VERSION, BundleStore, ChampionBundle
 from algo_pipeline.registry.deployment import bundle_strategy
+from algo_pipeline.research.drift import reference_of
 from algo_pipeline.research.promotion import Trading
 from algo_pipeline.strategy.catalog import strategy_document
 from algo_pipeline.strategy.cost_aware import CostAwareStrategy
 from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 from algo_pipeline_tests.registry.samples import BTC, sample_bundle
+from algo_pipeline_tests.research.samples import planted_dataset
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def test_what_is_deployed_is_loaded_bit_for_bit(store: BundleStore, bundle: Cham
 def test_a_bundle_written_before_there_were_strategies_trades_by_its_thresholds(store: BundleStore) -> None:
     old = replace(sample_bundle(), base_rate=None)
     document = old.to_document()
-    assert not {"strategy", "base_rate"} & set(document)
+    assert not {"strategy", "base_rate", "feature_reference"} & set(document)
     write_checked_json(store.path(BTC), document)
     loaded = store.load(BTC)
     assert loaded is not None
@@ -59,6 +61,18 @@ def test_a_bundle_keeps_its_strategy_and_base_rate(store: BundleStore, bundle: C
     assert loaded is not None
     assert bundle_strategy(loaded) == strategy
     assert loaded.base_rate == 0.1 + 0.2
+
+
+def test_a_bundle_keeps_what_its_training_rows_looked_like_bit_for_bit(store: BundleStore) -> None:
+    bundle = sample_bundle(dataset=planted_dataset(5000))
+    expected = reference_of(planted_dataset(5000).features)
+    assert expected is not None
+    assert bundle.feature_reference == expected.to_document()
+    store.deploy(bundle)
+    loaded = store.load(BTC)
+    assert loaded is not None
+    assert loaded.feature_reference == expected.to_document()
+    assert loaded.sha256 == bundle.sha256
 
 
 @pytest.mark.parametrize(
