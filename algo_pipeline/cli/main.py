@@ -23,6 +23,7 @@ _MODULES = MappingProxyType(
         "status": "status",
         "champion": "champion",
         "promote": "promote",
+        "reproduce": "reproduce",
         "halt": "controls",
         "resume": "controls",
         "doctor": "doctor",

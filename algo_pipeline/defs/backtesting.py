@@ -8,6 +8,7 @@ import pandas as pd
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import stage
+from algo_pipeline.registry.logged_run import REPORT_TAG
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation
 
@@ -51,6 +52,7 @@ def backtest_report(
         from algo_pipeline.defs.reporting import (
             accounting_check,
             ledger_check,
+            report_hash,
             report_inputs,
             report_metadata,
             verdict_metrics,
@@ -61,7 +63,8 @@ def backtest_report(
         inputs = report_inputs(context, symbol, pipeline, raw_ohlcv, oos_probabilities, evaluation, registered_model)
         folder = pipeline.settings().artifacts_dir / "backtest" / symbol.slug
         files = write_report(inputs, folder)
-        pipeline.registry().log_results(registered_model, verdict_metrics(inputs), {"verdict": inputs.verdict}, files)
+        tags = {"verdict": inputs.verdict, REPORT_TAG: report_hash(files)}
+        pipeline.registry().log_results(registered_model, verdict_metrics(inputs), tags, files)
         yield dg.Output(inputs.strategy.curve, metadata=report_metadata(inputs, folder))
         yield accounting_check(inputs)
         yield ledger_check(inputs, pipeline)

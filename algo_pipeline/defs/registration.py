@@ -35,6 +35,7 @@ def register(
     from algo_pipeline.backtest.variants import run_variants
     from algo_pipeline.defs.trials import record_trial
     from algo_pipeline.models.calibration import TRUSTED_TYPES
+    from algo_pipeline.registry.run_lineage import with_lineage
 
     symbol, source = partition_symbol(context.partition_key), pipeline.settings().data_source
     weights = feature_importance(dataset, recipe, estimator)
@@ -44,7 +45,8 @@ def register(
     )
     plots = _plots(training)
     record = training_record(training, plots, {"dagster_run_id": context.run.run_id}, TRUSTED_TYPES)
-    version = pipeline.registry().log_training(record)
+    rules = (pipeline.settings().backtest_config(), pipeline.strategy())
+    version = pipeline.registry().log_training(with_lineage(record, training, bars, *rules))
     backtests = run_variants(
         bars,
         oos["probability"],

@@ -1,6 +1,8 @@
 """What the backtest asset writes and shows; imported when it runs, for the code location must load quickly."""
 
+import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,6 @@ import dagster as dg
 import pandas as pd
 
 from algo_pipeline.backtest.identity import identity_error
-from algo_pipeline.backtest.performance_intervals import performance_intervals
 from algo_pipeline.backtest.plots import equity_and_drawdown, price_with_trades
 from algo_pipeline.backtest.report import (
     ReportInputs,
@@ -19,17 +20,18 @@ from algo_pipeline.backtest.report import (
     report_document,
     trades_csv,
 )
+from algo_pipeline.backtest.report_assembly import assemble_report
 from algo_pipeline.backtest.report_evidence import evidence_rows
 from algo_pipeline.backtest.report_figures import key_figures
 from algo_pipeline.backtest.verdict import trials_text
-from algo_pipeline.common.storage import to_json, write_text
+from algo_pipeline.common.storage import json_hash, to_json, write_text
 from algo_pipeline.common.types import Symbol
-from algo_pipeline.data.ingest import find_gaps
 from algo_pipeline.defs.backtesting import IDENTITY_CHECK, LEDGER_CHECK
 from algo_pipeline.defs.evidence import run_grounds, run_variants_of
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import picture, table
 from algo_pipeline.defs.trials import TRIALS_METRIC, VARIANCE_METRIC, record_trial
+from algo_pipeline.registry.logged_run import REPORT_FILE
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation
 
@@ -73,26 +75,14 @@ def report_inputs(
     settings, recipe, config = pipeline.settings(), pipeline.recipe(), pipeline.settings().backtest_config()
     runs = run_variants_of(pipeline, bars, oos)
     record_trial(context, pipeline, symbol, recipe, runs.strategy)
-    gaps = find_gaps(runs.bars)
-    missing = sum(gap.n_bars for gap in gaps)
-    return ReportInputs(
-        symbol=symbol,
-        label=recipe.label,
-        source=settings.data_source,
-        recipe=recipe.describe(),
-        recipe_hash=recipe.hash,
-        model_version=f"{version.model_name} version {version.version}",
-        bars=runs.bars,
-        oos=oos,
-        evaluation=evaluation,
-        config=config,
-        strategy=runs.strategy,
-        deployed=runs.deployed,
-        at_zero_cost=runs.at_zero_cost,
-        grounds=run_grounds(pipeline, symbol, bars, oos, runs.strategy, evaluation),
-        intervals=performance_intervals(runs.strategy),
-        notes=(f"{missing} hours are missing from the bars, in {len(gaps)} gaps.",) if gaps else (),
-    )
+    grounds = run_grounds(pipeline, symbol, bars, oos, runs.strategy, evaluation)
+    model = f"{version.model_name} version {version.version}"
+    return assemble_report(symbol, settings.data_source, recipe, model, oos, evaluation, config, runs, grounds)
+
+
+def report_hash(files: Mapping[str, bytes]) -> str:
+    """SHA-256 of the report's content, to be kept apart from it."""
+    return json_hash(json.loads(files[REPORT_FILE]))
 
 
 def write_report(inputs: ReportInputs, folder: Path) -> dict[str, bytes]:

@@ -21,6 +21,7 @@ from algo_pipeline.common.locks import file_lock
 from algo_pipeline.common.logger import MASK
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.registry.estimator_file import load_estimators
+from algo_pipeline.registry.logged_run import FILES, LoggedRun
 from algo_pipeline.registry.records import (
     DatasetReference,
     RegisteredVersion,
@@ -141,6 +142,13 @@ class MlflowRegistry:
         registered = RegisteredVersion(model_name, version, run_id, str(run.info.experiment_id), *made_from)
         return StoredModel(registered, parameters, recipe, tuple(features))
 
+    def logged_run(self, run_id: str) -> LoggedRun:
+        """Parameters, tags and the files of a run from which it can be made again; RegistryError without such a run."""
+        with _translated(self._uri):
+            run = self._client().get_run(run_id)
+            files = {name: data for name in FILES if (data := _file(run_id, name)) is not None}
+        return LoggedRun(run_id, dict(run.data.params), dict(run.data.tags), files)
+
     def metrics_where_largest(self, symbol: Symbol, parameters: Mapping[str, str], metric: str) -> dict[str, float]:
         """Metrics of that run of a symbol, with these parameters, whose ``metric`` is the largest; {} if none has it.
 
@@ -234,6 +242,16 @@ def _run_of(client: MlflowClient, model_name: str, version: str) -> str:
             "Choose one of them; MLflow's page of the model says how each was made.",
         )
     return str(found[version].run_id)
+
+
+def _file(run_id: str, path: str) -> bytes | None:
+    import mlflow
+
+    folder, _, name = path.rpartition("/")
+    listed = mlflow.artifacts.list_artifacts(run_id=run_id, artifact_path=folder or None)
+    if all(each.path.rpartition("/")[2] != name for each in listed):
+        return None
+    return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path)).read_bytes()
 
 
 def _json_file(run_id: str, name: str) -> Any:
