@@ -6,9 +6,10 @@ true alignment scores beyond it is skill. Neither fitting noise nor a drift of t
 both are the same in every shuffle.
 
 Two forecasts of nearby hours tell nearly the same, and a forecast remembers the outcomes of the bars that its features
-read. So a shift is at least :data:`FAR_ROWS` in either direction: longer than the longest window of a feature (168
-bars) and the longest label (25) together; in a short fold a quarter of its rows, which leaves half of the circle. Folds
-are never shifted together: a calibrator's level follows the outcomes of the fold before, and would betray their order.
+read. So a shift is at least :data:`MINIMUM_SHIFT_ROWS` in either direction: longer than the longest window of a feature
+(168 bars) and the longest label (25) together. Folds too short to be shifted that far share one circle with their
+neighbours, each with its own mean taken off: a calibrator's level follows the outcomes of the fold before, and would
+betray their order. If all are too short together, no shuffle differs from the original and nothing is shown.
 
 References
 ----------
@@ -26,10 +27,10 @@ import pandas as pd
 
 from algo_pipeline.common.types import FloatArray, IntArray
 
-FAR_ROWS = 193
+MINIMUM_SHIFT_ROWS = 193
 N_SHUFFLES = 999
 SHUFFLE_SEED = 20_240_102
-_LEAST_SHARE = 4
+_ROWS_PER_CIRCLE = 4 * MINIMUM_SHIFT_ROWS  # half of the shifts of the shortest circle are far enough
 _ROUNDING = 1e-9
 
 
@@ -40,7 +41,7 @@ class Shuffles:
     Attributes
     ----------
     edges : ndarray of int64, shape (n_circles + 1,)
-        Circle c, a fold, holds rows ``edges[c]`` to ``edges[c + 1] − 1``.
+        Circle c holds rows ``edges[c]`` to ``edges[c + 1] − 1``: one fold, or short ones together.
     shifts : ndarray of int64, shape (n_shuffles, n_circles)
         In shuffle j, row i of a circle of n rows gets the forecast of its row ``(i + shifts[j, c]) mod n``.
     """
@@ -61,11 +62,12 @@ def draw_shuffles(fold: IntArray, n_shuffles: int = N_SHUFFLES, seed: int = SHUF
     seed : int
         Equal seeds give equal shuffles.
     """
-    edges = np.concatenate([[0], np.flatnonzero(np.diff(fold)) + 1, [len(fold)]]).astype(np.int64)
+    edges = _circle_edges(fold)
     rng, sizes = np.random.default_rng(seed), np.diff(edges)
-    least = np.minimum(FAR_ROWS, sizes // _LEAST_SHARE)
-    most = np.where(least > 0, sizes - least, 0)
-    return Shuffles(edges, rng.integers(least, most, size=(n_shuffles, len(sizes)), endpoint=True))
+    movable = sizes >= _ROWS_PER_CIRCLE
+    lowest = np.where(movable, MINIMUM_SHIFT_ROWS, 0)
+    highest = np.where(movable, sizes - MINIMUM_SHIFT_ROWS, 0)
+    return Shuffles(edges, rng.integers(lowest, highest, size=(n_shuffles, len(sizes)), endpoint=True))
 
 
 def signal_shuffle_p_value(oos: pd.DataFrame, n_shuffles: int = N_SHUFFLES, seed: int = SHUFFLE_SEED) -> float:
@@ -98,7 +100,7 @@ def signal_shuffle_p_value(oos: pd.DataFrame, n_shuffles: int = N_SHUFFLES, seed
     """
     probability, outcome = (oos[name].to_numpy(dtype=np.float64) for name in ("probability", "outcome"))
     shuffles = draw_shuffles(oos["fold"].to_numpy(), n_shuffles, seed)
-    log_odds = np.log(probability / (1.0 - probability))
+    log_odds = _less_fold_means(np.log(probability / (1.0 - probability)), oos["fold"])
     observed, shuffled = 0.0, np.zeros(n_shuffles)
     for circle, (first, last) in enumerate(pairwise(shuffles.edges)):
         scores = np.sqrt(last - first) * circular_correlations(log_odds[first:last], outcome[first:last])
@@ -122,3 +124,21 @@ def circular_correlations(x: FloatArray, y: FloatArray) -> FloatArray:
 def share_at_least(shuffled: FloatArray, observed: float) -> float:
     """P-value of an observation among shuffles: itself counts as one of them."""
     return float((1 + np.count_nonzero(shuffled >= observed)) / (1 + len(shuffled)))
+
+
+def _less_fold_means(values: FloatArray, fold: pd.Series[int]) -> FloatArray:
+    means = pd.Series(values, index=fold.index).groupby(fold.to_numpy()).transform("mean")
+    return np.asarray(values - means.to_numpy())
+
+
+def _circle_edges(fold: IntArray) -> IntArray:
+    """Edges of folds, short ones joined with the next until far shifts exist; a short rest joins the last."""
+    n = len(fold)
+    edges = [0]
+    for stop in (*(np.flatnonzero(np.diff(fold)) + 1).tolist(), n):
+        if stop - edges[-1] >= _ROWS_PER_CIRCLE:
+            edges.append(stop)
+    if len(edges) == 1:
+        edges.append(n)
+    edges[-1] = n
+    return np.array(edges, dtype=np.int64)

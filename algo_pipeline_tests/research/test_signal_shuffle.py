@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from algo_pipeline.data.feature_registry import FEATURES
 from algo_pipeline.data.labels import LABELS
 from algo_pipeline.research.signal_shuffle import (
-    FAR_ROWS,
+    MINIMUM_SHIFT_ROWS,
     circular_correlations,
     draw_shuffles,
     share_at_least,
     signal_shuffle_p_value,
 )
+
+FAR = 4 * MINIMUM_SHIFT_ROWS  # rows of the shortest fold that is shifted by itself
 
 
 def folds(*sizes: int) -> np.ndarray:
@@ -41,22 +43,28 @@ def random_frame(seed: int, skill: float = 0.0, sizes: tuple[int, ...] = (900, 1
 
 
 class TestShuffles:
-    def test_every_fold_is_a_circle_of_its_own(self):
-        shuffles = draw_shuffles(folds(1000, 300, 1000), n_shuffles=500, seed=1)
-        assert shuffles.edges.tolist() == [0, 1000, 1300, 2300]
+    def test_every_long_fold_is_a_circle_of_its_own(self):
+        shuffles = draw_shuffles(folds(FAR, FAR + 5, FAR), n_shuffles=500, seed=1)
+        assert shuffles.edges.tolist() == [0, FAR, 2 * FAR + 5, 3 * FAR + 5]
         assert shuffles.shifts.shape == (500, 3)
 
-    @pytest.mark.parametrize(("rows", "least"), [(3000, 193), (4 * 193, 193), (400, 100), (10, 2)])
-    def test_shifts_are_far_in_either_direction_and_reach_both_ends(self, rows, least):
-        shifts = draw_shuffles(folds(rows), n_shuffles=40_000, seed=1).shifts
-        assert (shifts.min(), shifts.max()) == (least, rows - least)
+    def test_shifts_are_far_in_either_direction_and_reach_both_ends(self):
+        shifts = draw_shuffles(folds(FAR), n_shuffles=20_000, seed=1).shifts
+        assert (shifts.min(), shifts.max()) == (MINIMUM_SHIFT_ROWS, FAR - MINIMUM_SHIFT_ROWS)
 
     def test_a_shift_outlasts_every_feature_and_label_together(self):
         reach = max(spec.window_bars for spec in FEATURES) + max(spec.horizon_bars for spec in LABELS)
-        assert reach <= FAR_ROWS
+        assert reach <= MINIMUM_SHIFT_ROWS
 
-    def test_a_fold_of_hardly_any_rows_stays_where_it_is(self):
-        assert not draw_shuffles(folds(3), n_shuffles=50).shifts.any()
+    def test_short_folds_share_a_circle_and_a_short_rest_joins_the_last(self):
+        half = FAR // 2
+        assert draw_shuffles(folds(half, half, half, half, 10), 1).edges.tolist() == [0, 2 * half, 4 * half + 10]
+        assert draw_shuffles(folds(10, FAR, 10), 1).edges.tolist() == [0, FAR + 20]
+
+    def test_folds_too_short_together_stay_where_they_are(self):
+        shuffles = draw_shuffles(folds(100, FAR - 101), n_shuffles=5)
+        assert shuffles.edges.tolist() == [0, FAR - 1]
+        assert not shuffles.shifts.any()
 
     def test_folds_are_shifted_independently_of_each_other(self):
         shifts = draw_shuffles(folds(3000, 3000), n_shuffles=20_000, seed=3).shifts
@@ -94,6 +102,11 @@ class TestPValue:
         assert 1 < as_good < 150
         assert signal_shuffle_p_value(oos, n_shuffles=199, seed=6) == (1 + as_good) / 200
 
+    def test_levels_of_short_folds_that_share_a_circle_change_nothing(self):
+        oos = random_frame(seed=8, skill=0.2, sizes=(400, 400, 400, 400))
+        log_odds = np.log(oos["probability"] / (1 - oos["probability"])) + 0.7 * oos["fold"]
+        assert signal_shuffle_p_value(oos.assign(probability=logistic(log_odds))) == signal_shuffle_p_value(oos)
+
     def test_within_a_fold_it_is_the_share_with_as_low_a_log_loss(self):
         oos = random_frame(seed=3, skill=0.3, sizes=(2000,))
         probability, outcome = oos["probability"].to_numpy(), oos["outcome"].to_numpy()
@@ -128,7 +141,7 @@ class TestPValue:
         assert signal_shuffle_p_value(oos, n_shuffles=99) == 1.0
 
     def test_too_few_rows_show_nothing(self):
-        assert signal_shuffle_p_value(random_frame(seed=1, skill=5.0, sizes=(3, 3))) == 1.0
+        assert signal_shuffle_p_value(random_frame(seed=1, skill=5.0, sizes=(100, FAR - 101))) == 1.0
 
     def test_levels_that_follow_the_drift_from_fold_to_fold_are_no_skill(self):
         rng, fold = np.random.default_rng(7), folds(1500, 1500, 1500)
