@@ -7,6 +7,7 @@ import dagster as dg
 from algo_pipeline.defs import (
     automation,
     backtesting,
+    comparison,
     dataset,
     feature_engineering,
     ingestion,
@@ -23,12 +24,14 @@ from algo_pipeline.defs.resources import Pipeline
 _RESEARCH_OWNER, _TRADING_OWNER = "team:research", "team:trading"
 _FRESH_DAILY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=49), warn_window=timedelta(hours=26))
 _FRESH_HOURLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(hours=2))
+_FRESH_QUARTERLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=180), warn_window=timedelta(days=92))
 _FRESH_WEEKLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), warn_window=timedelta(days=8))
 
 
 def _with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
     """Owner and freshness of an asset, by its group."""
-    policy = {"market_data": _FRESH_DAILY, "live": _FRESH_HOURLY}.get(str(spec.group_name), _FRESH_WEEKLY)
+    by_group = {"market_data": _FRESH_DAILY, "live": _FRESH_HOURLY, "comparison": _FRESH_QUARTERLY}
+    policy = by_group.get(str(spec.group_name), _FRESH_WEEKLY)
     owner = _TRADING_OWNER if spec.group_name == "live" else _RESEARCH_OWNER
     return spec.replace_attributes(owners=[owner], freshness_policy=policy)
 
@@ -50,7 +53,7 @@ def build_definitions() -> dg.Definitions:
     loaded = dg.load_definitions_from_modules(
         [
             *(ingestion, feature_engineering, dataset, training, backtesting, leakage, promotion, automation),
-            *(trading, live_automation),
+            *(comparison, trading, live_automation),
         ],
         resources=_resources(),
         loggers={"progress": progress_logger},

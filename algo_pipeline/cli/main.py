@@ -15,6 +15,7 @@ _MODULES = MappingProxyType(
     {
         "research": "research",
         "sweep": "sweep",
+        "leaderboard": "leaderboard",
         "ui": "ui",
         "sandbox": "sandbox",
         "rehearse": "rehearse",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -51,11 +50,8 @@ def last_run(settings: Settings, symbol: Symbol) -> StoredRun:
     StaleInputError
         If what is stored does not belong together.
     """
-    path = settings.artifacts_dir / "backtest" / symbol.slug / "report.json"
-    again = f"algo-pipeline research --symbol {symbol}"
-    if not path.exists():
-        raise StorageError(f"No research run of {symbol} is stored in {settings.artifacts_dir}.", again)
-    source, label, recipe, recipe_hash = _identity(path, again)
+    again = _again(symbol)
+    source, label, recipe, recipe_hash = _identity(settings, symbol)
     oos = read_frame(settings.artifacts_dir / "research" / source / "oos_probabilities" / f"{symbol.slug}.parquet")
     stored = BarStore(settings.bars_dir()).load(source, symbol)
     if stored is None:
@@ -69,7 +65,20 @@ def last_run(settings: Settings, symbol: Symbol) -> StoredRun:
     return StoredRun(symbol, source, label, recipe, recipe_hash, bars, probability)
 
 
-def _identity(path: Path, again: str) -> tuple[str, str, str, str]:
+def last_source(settings: Settings, symbol: Symbol) -> str:
+    """Where the bars of a symbol's last research run came from; errors as of :func:`last_run`."""
+    return _identity(settings, symbol)[0]
+
+
+def _again(symbol: Symbol) -> str:
+    return f"algo-pipeline research --symbol {symbol}"
+
+
+def _identity(settings: Settings, symbol: Symbol) -> tuple[str, str, str, str]:
+    """Source, label, recipe and its hash, as the run's report has them."""
+    path, again = settings.artifacts_dir / "backtest" / symbol.slug / "report.json", _again(symbol)
+    if not path.exists():
+        raise StorageError(f"No research run of {symbol} is stored in {settings.artifacts_dir}.", again)
     report = read_json(path)
     try:
         return str(report["source"]), str(report["label"]), str(report["recipe"]), str(report["recipe_hash"])

@@ -24,9 +24,9 @@ def run_evidence(
     return gather_evidence(bars, oos, config, evaluation=evaluation, signals=signals)
 
 
-def run_variants_of(pipeline: Pipeline, bars: pd.DataFrame, oos: pd.DataFrame) -> Variants:
-    """Backtest out-of-sample probabilities by the strategy and rules of the settings."""
-    config, strategy = pipeline.settings().backtest_config(), pipeline.strategy()
+def run_variants_of(pipeline: Pipeline, bars: pd.DataFrame, oos: pd.DataFrame, label: str | None = None) -> Variants:
+    """Backtest out-of-sample probabilities, of the traded label unless named, by the settings' strategy and rules."""
+    config, strategy = pipeline.settings().backtest_config(), pipeline.strategy(label)
     return run_variants(bars, oos["probability"], config, strategy=strategy, base_rate=oos["base_rate"])
 
 

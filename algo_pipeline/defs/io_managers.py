@@ -105,7 +105,7 @@ class DocumentIOManager(dg.ConfigurableIOManagerFactory):  # type: ignore[type-a
 
     def create_io_manager(self, context: dg.InitResourceContext) -> _AtomicIOManager:
         """Build it for the run's source."""
-        return _AtomicIOManager(_base(self.pipeline), ".json", _write_document, _read_document)
+        return _AtomicIOManager(_base(self.pipeline), ".json", _write_document, read_document)
 
 
 class EstimatorsIOManager(dg.ConfigurableIOManagerFactory):  # type: ignore[type-arg]
@@ -143,7 +143,8 @@ def _write_document(path: Path, document: Any) -> None:
         write_checked_json(path, _undefined_as_text(TypeAdapter(type(document)).dump_python(document)))
 
 
-def _read_document(path: Path, kind: Any) -> Any:
+def read_document(path: Path, kind: Any) -> Any:
+    """Read a stored document as ``kind``; CorruptFileError if it is none, StorageError if it can't be read."""
     content = read_checked_json(path)
     try:
         return kind.from_json(content) if kind is SplitPlan else TypeAdapter(kind).validate_python(content)

@@ -91,9 +91,6 @@ def _metadata(version: RegisteredVersion, pipeline: Pipeline, plots: dict[str, b
         "model_name": dg.MetadataValue.text(version.model_name),
         "model_version": dg.MetadataValue.text(version.version),
         "mlflow_run_id": dg.MetadataValue.text(version.run_id),
-        "mlflow_run": dg.MetadataValue.url(
-            f"http://127.0.0.1:{pipeline.settings().mlflow_port}/#/experiments/{version.experiment_id}"
-            f"/runs/{version.run_id}?workflowType=machine_learning"
-        ),
+        "mlflow_run": dg.MetadataValue.url(pipeline.mlflow_run_url(version.experiment_id, version.run_id)),
         "feature_weights": picture(plots["feature_weights.png"], "feature weights"),
     }

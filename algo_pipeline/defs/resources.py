@@ -121,15 +121,16 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         other = "boosting" if self.settings().model == "logistic" else "logistic"
         return dataclasses.replace(self.recipe(), model_kind=other, parameters={})
 
-    def strategy(self) -> "StrategyInterface":
-        """What turns probabilities into signals and sizes."""
+    def strategy(self, label: str | None = None) -> "StrategyInterface":
+        """What turns probabilities of a label, the traded one unless another is named, into signals and sizes."""
+        from algo_pipeline.data.labels import label_spec
         from algo_pipeline.strategy.catalog import configured_strategy
 
         settings = self.settings()
         return configured_strategy(
             settings.strategy,
             settings.backtest_config(),
-            horizon_bars=self.recipe().label_spec.horizon_bars,
+            horizon_bars=label_spec(label or settings.label).horizon_bars,
             edge_multiple=settings.edge_multiple,
             kelly_fraction=settings.kelly_fraction,
         )
@@ -137,6 +138,11 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
     def registry(self) -> MlflowRegistry:
         """Experiments and registered models."""
         return MlflowRegistry(self.settings().mlflow_uri())
+
+    def mlflow_run_url(self, experiment_id: str, run_id: str) -> str:
+        """Where the web UI shows a run."""
+        page = f"experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+        return f"http://127.0.0.1:{self.settings().mlflow_port}/#/{page}"
 
     def bundles(self) -> BundleStore:
         """Deployed champions."""

@@ -3,7 +3,8 @@
 import resource
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dagster as dg
@@ -27,12 +28,25 @@ class Scope:
     path: Path | None = None
     until: str | None = None
 
-    def run_config(self, title: str, quiet: bool) -> dict[str, object]:
+    def run_config(self, title: str, quiet: bool, work: "Work") -> dict[str, object]:
         """Dagster's run configuration for this scope."""
         given = {"source": self.source, "path": str(self.path) if self.path else None, "until": self.until}
         config = {name: value for name, value in given.items() if value}
         logger = {"progress": {"config": {"title": title, "quiet": quiet}}}
-        return {"resources": {"pipeline": {"config": config}}, "loggers": logger}
+        ops = {work.asset: {"config": work.config}} if work.config else {}
+        return {"resources": {"pipeline": {"config": config}}, "loggers": logger, "ops": ops}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Which job a run does; for a job that can be configured, the configuration of its one asset."""
+
+    job: str
+    asset: str = ""
+    config: Mapping[str, object] = field(default_factory=dict)
+
+
+RESEARCH = Work(str(research_job.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +62,14 @@ class RunOutcome:
 def run_research(
     definitions: dg.Definitions, settings: Settings, symbols: tuple[Symbol, ...], scope: Scope, quiet: bool
 ) -> tuple[RunOutcome, ...]:
-    """Materialize the research graph for each symbol, one after another; one symbol's failure stops no other's.
+    """Materialize the research graph for each symbol; see :func:`run_work`."""
+    return run_work(definitions, settings, symbols, scope, RESEARCH, quiet)
+
+
+def run_work(
+    definitions: dg.Definitions, settings: Settings, symbols: tuple[Symbol, ...], scope: Scope, work: Work, quiet: bool
+) -> tuple[RunOutcome, ...]:
+    """Run a job for each symbol, one after another; one symbol's failure stops no other's.
 
     Raises
     ------
@@ -57,8 +78,10 @@ def run_research(
     """
     with open_instance(settings) as instance:
         add_symbols(instance, symbols)
-        job = definitions.resolve_job_def(str(research_job.name))
-        return tuple(_run_symbol(job, instance, symbol, scope, quiet) for symbol in symbols)
+        job = definitions.resolve_job_def(work.job)
+        return tuple(
+            _run_symbol(job, instance, symbol, scope.run_config(str(symbol), quiet, work)) for symbol in symbols
+        )
 
 
 def peak_memory_mb() -> float:
@@ -67,12 +90,12 @@ def peak_memory_mb() -> float:
 
 
 def _run_symbol(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, symbol: Symbol, scope: Scope, quiet: bool
+    job: dg.JobDefinition, instance: dg.DagsterInstance, symbol: Symbol, run_config: dict[str, object]
 ) -> RunOutcome:
     start, run_id, error = time.perf_counter(), str(uuid.uuid4()), None
     try:
         job.execute_in_process(
-            run_config=scope.run_config(str(symbol), quiet),
+            run_config=run_config,
             instance=instance,
             partition_key=symbol.slug,
             tags={**RESEARCH_TAG, SHELL_TAG: "true"},

@@ -1,6 +1,7 @@
 """What was tried: written to the ledger when it is evaluated, and counted for every verdict."""
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -10,12 +11,13 @@ from algo_pipeline.backtest.trials import backtest_trial
 from algo_pipeline.common.errors import StorageError
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.research.trials import Forecast, TrialKind, TrialSummary
+from algo_pipeline.research.trials import Forecast, Trial, TrialKind, TrialSummary
 
 if TYPE_CHECKING:
     from algo_pipeline.research.train import Recipe
 
 TRIALS_METRIC, VARIANCE_METRIC = "n_trials", "variance_of_trials"
+_RESEARCH = TrialKind.RESEARCH
 _DAMAGED = "the ledger of trials is damaged or incomplete"
 
 
@@ -27,11 +29,20 @@ def record_trial(
     strategy: BacktestResult,
 ) -> None:
     """Write a backtest (kill switch off) to the ledger; a ledger that takes no more is told, and ends no run."""
-    forecast = Forecast(str(symbol), recipe.label, pipeline.settings().data_source, recipe.hash)
+    record_trials(context, pipeline, [backtest_trial(forecast_of(pipeline, symbol, recipe), strategy, _RESEARCH)])
+
+
+def record_trials(context: dg.AssetExecutionContext, pipeline: Pipeline, trials: Iterable[Trial]) -> None:
+    """Write trials to the ledger in one go; a ledger that takes no more is told, and ends no run."""
     try:
-        pipeline.trials().record([backtest_trial(forecast, strategy, TrialKind.RESEARCH)])
+        pipeline.trials().record(trials)
     except StorageError as error:
-        context.log.warning(f"This trial could not be recorded. {error}")
+        context.log.warning(f"What was tried could not be recorded. {error}")
+
+
+def forecast_of(pipeline: Pipeline, symbol: Symbol, recipe: "Recipe") -> Forecast:
+    """A recipe's probabilities on the bars of the run's source."""
+    return Forecast(str(symbol), recipe.label, pipeline.settings().data_source, recipe.hash)
 
 
 def known_trials(pipeline: Pipeline, symbol: Symbol, label: str) -> TrialSummary:

@@ -24,7 +24,10 @@ from algo_pipeline.registry.estimator_file import load_estimators
 from algo_pipeline.registry.logged_run import FILES, LoggedRun
 from algo_pipeline.registry.records import (
     DatasetReference,
+    LoggedGroup,
     RegisteredVersion,
+    RunGroup,
+    RunRecord,
     StoredModel,
     TrainingRecord,
     experiment_name,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 _SQLITE = "sqlite:///"
+_SOURCE_NAME = "algo-pipeline"
 _OPENING_S = 120.0
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _ENVIRONMENT = (
@@ -90,6 +94,16 @@ class MlflowRegistry:
                 client.set_model_version_tag(record.model_name, version, key, value)
             made_from = (record.parameters.get("recipe_hash", ""), record.parameters.get("dataset_hash", ""))
             return RegisteredVersion(record.model_name, version, run_id, experiment_id, *made_from)
+
+    def log_group(self, group: RunGroup) -> LoggedGroup:
+        """Record runs that register nothing, the children below their parent."""
+        with _translated(self._uri):
+            client = self._client()
+            experiment_id = self._experiment_id(client, group.experiment_name)
+            parent_id = _log_run(client, experiment_id, group.parent, {})
+            for child in group.children:
+                _log_run(client, experiment_id, child, {"mlflow.parentRunId": parent_id})
+        return LoggedGroup(experiment_id, parent_id)
 
     def log_results(
         self,
@@ -244,6 +258,21 @@ def _run_of(client: MlflowClient, model_name: str, version: str) -> str:
     return str(found[version].run_id)
 
 
+def _log_run(client: MlflowClient, experiment_id: str, record: RunRecord, tags: Mapping[str, str]) -> str:
+    all_tags = {**record.tags, **tags, "mlflow.source.name": _SOURCE_NAME}
+    run = client.create_run(experiment_id, run_name=record.run_name, tags=all_tags)
+    run_id = str(run.info.run_id)
+    try:
+        _log_metrics(client, run_id, record.metrics, record.parameters)
+        if record.files:
+            _log_files(client, run_id, record.files)
+    except BaseException:
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")
+    return run_id
+
+
 def _file(run_id: str, path: str) -> bytes | None:
     import mlflow
 
@@ -290,7 +319,7 @@ def _log_files(client: MlflowClient, run_id: str, files: Mapping[str, bytes]) ->
 
 
 def _run_tags(record: TrainingRecord) -> dict[str, str]:
-    return {**record.tags, "mlflow.note.content": record.description, "mlflow.source.name": "algo-pipeline"}
+    return {**record.tags, "mlflow.note.content": record.description, "mlflow.source.name": _SOURCE_NAME}
 
 
 def _log_model(record: TrainingRecord) -> str:

@@ -73,6 +73,39 @@ class TrainingRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run that registers nothing: parameters and finite metrics to compare, tags to find it by, files by path."""
+
+    run_name: str
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class RunGroup:
+    """Runs that belong together, shown below a run of their own."""
+
+    symbol: Symbol
+    parent: RunRecord
+    children: tuple[RunRecord, ...]
+
+    @property
+    def experiment_name(self) -> str:
+        """The experiment of the symbol's research runs, so that all can be compared."""
+        return experiment_name(self.symbol)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedGroup:
+    """Where a group of runs is found in the experiment store."""
+
+    experiment_id: str
+    parent_run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredVersion:
     """A version in the registry, the run that made it, and what it was made from."""
 

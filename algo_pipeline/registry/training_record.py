@@ -131,21 +131,29 @@ backtest after costs. Past markets say little about the next one.
 """
 
 
-def _parameters(training: Training) -> dict[str, str]:
-    dataset, recipe = training.dataset, training.recipe
+def recipe_parameters(recipe: Recipe) -> dict[str, str]:
+    """A recipe as parameters that can be compared between runs."""
     document = recipe.to_document()
     return {
-        "symbol": str(training.symbol),
         "label": recipe.label,
         "horizon_bars": str(recipe.label_spec.horizon_bars),
-        "source": training.source,
-        "venue_symbol": training.venue_symbol,
         "recipe": recipe.describe(),
         "model": recipe.model_kind,
         **{f"model.{name}": str(value) for name, value in document["model"]["parameters"].items()},
         "calibrator": recipe.calibrator,
+        "sample_weight": recipe.sample_weight,
         **{f"split.{name}": str(value) for name, value in document["split"].items()},
         "recipe_hash": recipe.hash,
+    }
+
+
+def _parameters(training: Training) -> dict[str, str]:
+    dataset = training.dataset
+    return {
+        "symbol": str(training.symbol),
+        "source": training.source,
+        "venue_symbol": training.venue_symbol,
+        **recipe_parameters(training.recipe),
         "n_features": str(len(dataset.features.columns)),
         "n_rows": str(len(dataset)),
         "history_start": training.history_start.isoformat(),

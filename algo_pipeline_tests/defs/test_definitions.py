@@ -32,6 +32,7 @@ _ASSETS: dict[str, tuple[str, set[str], set[str]]] = {
         {"mlflow", "sklearn"},
     ),
     "challenger": ("training", {"raw_ohlcv", "dataset", "splits", "oos_probabilities"}, {"mlflow", "sklearn"}),
+    "leaderboard": ("comparison", {"raw_ohlcv", "features", "labels"}, {"json", "mlflow", "sklearn"}),
     "backtest_report": (
         "backtesting",
         {"raw_ohlcv", "oos_probabilities", "evaluation", "registered_model"},
@@ -49,6 +50,7 @@ _ASSETS: dict[str, tuple[str, set[str], set[str]]] = {
     "paper_order": ("live", {"live_decision"}, {"alpaca"}),
 }
 _LIVE = {"live_decision", "paper_order"}
+_ON_DEMAND = {"leaderboard"}
 # Asset of each check, and whether it blocks.
 _CHECKS = {
     **{claim.name: (claim.asset, True) for claim in CLAIMS},
@@ -122,10 +124,14 @@ def test_the_check_of_a_claim_states_it(definitions: dg.Definitions) -> None:
 
 
 def test_the_jobs_run_in_process_one_symbol_at_a_time(definitions: dg.Definitions) -> None:
-    research, ingest = (definitions.resolve_job_def(name) for name in ("research", "ingest"))
-    assert research.asset_layer.executable_asset_keys == {AssetKey(name) for name in _ASSETS if name not in _LIVE}
-    assert ingest.asset_layer.executable_asset_keys == {AssetKey("raw_ohlcv")}
-    for job in (research, ingest):
+    expected = {
+        "research": set(_ASSETS) - _LIVE - _ON_DEMAND,
+        "ingest": {"raw_ohlcv"},
+        "compare_models": {"leaderboard"},
+    }
+    for name, assets in expected.items():
+        job = definitions.resolve_job_def(name)
+        assert job.asset_layer.executable_asset_keys == {AssetKey(asset) for asset in assets}
         assert job.executor_def.name == "in_process"
         assert job.partitions_def is not None
         assert job.tags["algo-pipeline/research"] == "true"

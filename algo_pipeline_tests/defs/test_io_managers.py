@@ -16,10 +16,10 @@ from algo_pipeline.common.storage import write_checked_json
 from algo_pipeline.data.labels import label_spec
 from algo_pipeline.defs.io_managers import (
     Estimators,
-    _read_document,
     _read_estimators,
     _write_document,
     _write_estimators,
+    read_document,
 )
 from algo_pipeline.defs.promotion import Promotion
 from algo_pipeline.registry.records import RegisteredVersion
@@ -47,7 +47,7 @@ def _same(left: Any, right: Any) -> bool:
 def test_a_document_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
     document = _DOCUMENTS[name]
     _write_document(tmp_path / "document.json", document)
-    found = _read_document(tmp_path / "document.json", type(document))
+    found = read_document(tmp_path / "document.json", type(document))
     assert type(found) is type(document)
     assert _same(found, document)
 
@@ -57,7 +57,7 @@ def test_an_undefined_score_stays_undefined(tmp_path: Path) -> None:
     assert math.isnan(undefined.oos.auc)
     _write_document(tmp_path / "document.json", undefined)
     json.loads((tmp_path / "document.json").read_text(), parse_constant=pytest.fail)
-    assert math.isnan(_read_document(tmp_path / "document.json", Evaluation).oos.auc)
+    assert math.isnan(read_document(tmp_path / "document.json", Evaluation).oos.auc)
 
 
 @pytest.mark.parametrize("name", _DOCUMENTS)
@@ -68,7 +68,7 @@ def test_a_document_with_an_altered_value_is_refused(tmp_path: Path, name: str) 
     position = max(position for position, sign in enumerate(text) if sign.isdigit())
     path.write_text(text[:position] + str((int(text[position]) + 1) % 10) + text[position + 1 :])
     with pytest.raises(CorruptFileError, match=r"document\.json"):
-        _read_document(path, type(_DOCUMENTS[name]))
+        read_document(path, type(_DOCUMENTS[name]))
 
 
 @pytest.mark.parametrize("kind", [SplitPlan, Evaluation, RegisteredVersion, Promotion])
@@ -77,7 +77,7 @@ def test_an_intact_file_that_holds_something_else_is_refused(tmp_path: Path, kin
     path = tmp_path / "document.json"
     write_checked_json(path, content)
     with pytest.raises(CorruptFileError) as caught:
-        _read_document(path, kind)
+        read_document(path, kind)
     assert str(path) in caught.value.message
     assert "materialize it again" in caught.value.remedy
 
@@ -115,7 +115,7 @@ def test_an_estimator_file_with_a_foreign_type_is_refused(tmp_path: Path) -> Non
 
 def test_a_missing_file_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="nothing"):
-        _read_document(tmp_path / "nothing.json", Promotion)
+        read_document(tmp_path / "nothing.json", Promotion)
     with pytest.raises(StorageError, match="nothing"):
         _read_estimators(tmp_path / "nothing.skops", Estimators)
 

@@ -1,0 +1,69 @@
+"""Model comparison: kinds of models, labels and calibrators side by side. Slow, so in a job of its own."""
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from algo_pipeline.defs.automation import RESEARCH_TAG
+from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
+from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.defs.stage import picture, stage
+from algo_pipeline.research.leaderboard import Leaderboard
+
+
+class LeaderboardConfig(dg.Config):
+    """What is compared; an empty list means all there are."""
+
+    labels: list[str] = Field(default=[], description="Binary labels, for example direction_1h.")
+    models: list[str] = Field(default=[], description="Kinds of models, for example logistic and lightgbm.")
+    calibrators: list[str] = Field(default=[], description="Calibrators, for example platt.")
+
+
+@dg.asset(
+    partitions_def=SYMBOLS,
+    io_manager_key="document_io_manager",
+    group_name="comparison",
+    kinds={"json", "mlflow", "sklearn"},
+    code_version="1",
+    description="Every kind of model with every calibrator for every binary label, each on identical walk-forward "
+    "folds and compared with the label's logistic baseline hour by hour. None is called better unless its interval, "
+    "corrected for the number of comparisons, says so. Each candidate is a run in MLflow, and counts as a trial.",
+)
+def leaderboard(
+    context: dg.AssetExecutionContext,
+    config: LeaderboardConfig,
+    pipeline: Pipeline,
+    raw_ohlcv: pd.DataFrame,
+    features: pd.DataFrame,
+    labels: pd.DataFrame,
+) -> Leaderboard:
+    """Train and judge every candidate; nothing is promoted from here."""
+    with stage(context):
+        from algo_pipeline.defs.leaderboard_run import Wish, run_leaderboard
+        from algo_pipeline.research.leaderboard_report import leaderboard_markdown, leaderboard_picture
+
+        symbol = partition_symbol(context.partition_key)
+        wish = Wish(tuple(config.labels), tuple(config.models), tuple(config.calibrators))
+        done = run_leaderboard(context, pipeline, symbol, raw_ohlcv, features, labels, wish)
+        context.add_output_metadata(
+            {
+                "candidates": len(done.board.rows),
+                "comparisons": done.board.n_comparisons,
+                "leaderboard": dg.MetadataValue.md(leaderboard_markdown(done.board)),
+                "skill": picture(leaderboard_picture(done.board), "log-loss skill"),
+                "mlflow_run_id": dg.MetadataValue.text(done.logged.parent_run_id),
+                "mlflow_run": dg.MetadataValue.url(
+                    pipeline.mlflow_run_url(done.logged.experiment_id, done.logged.parent_run_id)
+                ),
+            }
+        )
+        return done.board
+
+
+compare_models_job = dg.define_asset_job(
+    "compare_models",
+    selection=dg.AssetSelection.assets(leaderboard),
+    executor_def=dg.in_process_executor,
+    tags=RESEARCH_TAG,
+    description="Compare kinds of models, labels and calibrators on the bars of the last research run. Minutes.",
+)
