@@ -60,14 +60,14 @@ class Settings(BaseSettings):
     )
     label: LabelName = Field("direction_1h", description="The label that is trained, evaluated and traded.")
     model: Literal["logistic", "scaled_logistic", "boosting", "lightgbm", "ensemble"] = Field(
-        "logistic", description="Kind of the base model."
+        "scaled_logistic", description="Kind of the base model."
     )
-    calibrator: Literal["platt", "isotonic", "shrunk"] = Field("platt", description="How scores become probabilities.")
+    calibrator: Literal["platt", "isotonic", "shrunk"] = Field("shrunk", description="How scores become probabilities.")
     model_parameters: Annotated[dict[str, float | int | str | bool], NoDecode] = Field(
         {}, description="Parameters of the model that replace its own, as a search offers them."
     )
     sample_weight: Literal["none", "uniqueness", "recency", "uniqueness+recency"] = Field(
-        "none", description="How rows count in the fits: overlapping labels for less, old rows for less."
+        "uniqueness", description="How rows count in the fits: overlapping labels for less, old rows for less."
     )
     challenger: bool = Field(True, description="Also train the other kind of model on the same folds and compare.")
     n_folds: int = Field(8, ge=2, le=100, description="Walk-forward test blocks.")

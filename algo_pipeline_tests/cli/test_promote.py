@@ -74,7 +74,7 @@ def test_another_version_and_back_again(shop: Workshop, command: Command) -> Non
     assert (there["version"], there["from_version"], there["deployed"]) == (other, before.model_version, True)
     assert (there["trading"], there["because"]) == ("flat", "the gate has not judged this version")
     bundle = _bundle(shop)
-    assert (bundle.model_version, bundle.recipe.split("+")[0]) == (other, "boosting")
+    assert (bundle.model_version, bundle.recipe.split("+")[0]) == (other, "logistic")
     features = build_features(random_bars(900, seed=4)).dropna().iloc[-50:]
     registry = MlflowRegistry(shop.mlflow_uri)
     estimator = registry.load_estimator(RegisteredVersion(MODEL, other, bundle.run_id, ""), TRUSTED_TYPES)

@@ -81,7 +81,7 @@ def test_stored_features_and_labels_are_those_of_the_bars_to_the_bit(materialize
 
 
 def test_the_graph_computes_what_the_research_path_computes(materialized: Workshop) -> None:
-    recipe = Recipe("logistic", "platt", "direction_1h", SplitRule(n_folds=2))
+    recipe = Recipe("scaled_logistic", "shrunk", "direction_1h", SplitRule(n_folds=2), sample_weight="uniqueness")
     expected = research_path(_bars(materialized), recipe, n_resamples=10).oos
     stored = read_frame(materialized.research("oos_probabilities", "parquet"))
     pd.testing.assert_frame_equal(stored, expected, check_exact=True, check_freq=False)
