@@ -25,6 +25,7 @@ _MODULES = MappingProxyType(
         "champion": "champion",
         "promote": "promote",
         "reproduce": "reproduce",
+        "explain": "explain",
         "halt": "controls",
         "resume": "controls",
         "doctor": "doctor",

@@ -44,6 +44,17 @@ _STATE = _columns("realized_vol_24", "volume_zscore_168", "hour_sin", "hour_cos"
 _INTERACTING = _columns("log_return_1", "log_return_6", "log_return_24")
 _TINY = 1e-12  # a volatility; below it a price has not moved
 
+_RATIO_NAMES = ("realized_vol_6 to 24", "realized_vol_24 to 168")
+TERM_NAMES = (
+    *INPUTS,
+    *_RATIO_NAMES,
+    *(
+        f"{INPUTS[move]} × {state}"
+        for move in _INTERACTING
+        for state in (*(INPUTS[column] for column in _STATE), *_RATIO_NAMES)
+    ),
+)
+"""What each term of a basis is made of; a product names both."""
 N_TERMS = len(INPUTS) + 2 + len(_INTERACTING) * (len(_STATE) + 2)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from algo_pipeline.research.promotion import Trading
 
 FORMAT_VERSION = 1
 _FILE_NAME = "bundle.json"
+_SHA256 = re.compile("[0-9a-f]{64}")
 _OPTIONAL = ("strategy", "base_rate", "feature_reference")
 """Fields that older bundles lack; left out where they are None, so that such a bundle keeps its hash."""
 
@@ -116,7 +119,10 @@ class ChampionBundle:
 
 
 class BundleStore:
-    """The deployed bundles under ``live/champion/<slug>/``."""
+    """The deployed bundles under ``live/champion/<slug>/``.
+
+    ``archive/<sha256>.json`` there keeps every bundle that was deployed, so that any hour it decided can be explained.
+    """
 
     def __init__(self, artifacts_dir: Path) -> None:
         self._root = artifacts_dir / "live" / "champion"
@@ -126,10 +132,34 @@ class BundleStore:
         return self._root / symbol.slug / _FILE_NAME
 
     def deploy(self, bundle: ChampionBundle) -> Path:
-        """Replace the symbol's bundle atomically."""
-        path = self.path(Symbol.parse(bundle.symbol))
+        """Replace the symbol's bundle atomically; this one, and the one before it, stay in the archive."""
+        symbol = Symbol.parse(bundle.symbol)
+        with contextlib.suppress(StorageError):  # one that can't be read decides nothing, and explains nothing
+            if (before := self.load(symbol)) is not None:
+                self._archive(before)
+        self._archive(bundle)
+        path = self.path(symbol)
         write_checked_json(path, bundle.to_document())
         return path
+
+    def of_hash(self, symbol: Symbol, sha256: str) -> ChampionBundle | None:
+        """The bundle of this hash, deployed now or once; None if it is not kept.
+
+        Raises
+        ------
+        CorruptFileError
+            If the kept file was altered or is another bundle.
+        """
+        if _SHA256.fullmatch(sha256) is None:  # it names a file
+            return None
+        path = self._archive_path(symbol, sha256)
+        if not path.exists():
+            deployed = self.load(symbol)
+            return deployed if deployed is not None and deployed.sha256 == sha256 else None
+        bundle = ChampionBundle.from_document(read_checked_json(path))
+        if (bundle.symbol, bundle.sha256) != (str(symbol), sha256):
+            raise _corrupt(f"in {path} is not the one that its name says")
+        return bundle
 
     def fingerprint(self, symbol: Symbol) -> str | None:
         """The checksum in the deployed file, whatever wrote it; None if none that can be read is deployed."""
@@ -154,6 +184,14 @@ class BundleStore:
         if bundle.symbol != str(symbol):
             raise _corrupt(f"of {symbol}, {path}, is that of {bundle.symbol}")
         return bundle
+
+    def _archive(self, bundle: ChampionBundle) -> None:
+        path = self._archive_path(Symbol.parse(bundle.symbol), bundle.sha256)
+        if not path.exists():
+            write_checked_json(path, bundle.to_document())
+
+    def _archive_path(self, symbol: Symbol, sha256: str) -> Path:
+        return self._root / symbol.slug / "archive" / f"{sha256}.json"
 
 
 def _corrupt(what: str) -> CorruptFileError:

@@ -171,4 +171,35 @@ def test_a_deployment_that_fails_leaves_the_old_bundle_and_no_crumbs(
         store.deploy(sample_bundle("logistic", "isotonic"))
     monkeypatch.undo()
     assert path.read_bytes() == before
-    assert [item.name for item in path.parent.iterdir()] == ["bundle.json"]
+    left = sorted(str(item.relative_to(path.parent)) for item in path.parent.rglob("*") if item.is_file())
+    assert left == [f"archive/{bundle.sha256}.json", "bundle.json"]
+
+
+def test_every_bundle_that_was_deployed_is_found_by_its_hash(store: BundleStore, bundle: ChampionBundle) -> None:
+    second = sample_bundle("logistic", "isotonic")
+    for each in (bundle, second, bundle):
+        store.deploy(each)
+    for each in (bundle, second):
+        found = store.of_hash(BTC, each.sha256)
+        assert found is not None
+        assert found.sha256 == each.sha256
+    assert store.of_hash(BTC, "0" * 64) is None
+    assert store.of_hash(BTC, "../bundle") is None
+
+
+def test_a_bundle_deployed_before_there_was_an_archive_is_archived_when_it_is_replaced(
+    store: BundleStore, bundle: ChampionBundle
+) -> None:
+    write_checked_json(store.path(BTC), bundle.to_document())
+    assert store.of_hash(BTC, bundle.sha256) is not None
+    store.deploy(sample_bundle("logistic", "isotonic"))
+    found = store.of_hash(BTC, bundle.sha256)
+    assert found is not None
+    assert found.sha256 == bundle.sha256
+
+
+def test_an_archived_bundle_that_is_another_one_is_refused(store: BundleStore, bundle: ChampionBundle) -> None:
+    path = store.deploy(bundle).parent / "archive" / f"{bundle.sha256}.json"
+    write_checked_json(path, sample_bundle("logistic", "isotonic").to_document())
+    with pytest.raises(CorruptFileError, match="not the one that its name says"):
+        store.of_hash(BTC, bundle.sha256)

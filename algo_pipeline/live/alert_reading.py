@@ -1,0 +1,30 @@
+"""Alerts of a span of time, read back from ``alerts.log``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from algo_pipeline.common.storage import read_bytes
+from algo_pipeline.live.alerts import ALERTS_FILE, Alert, Severity
+from algo_pipeline.live.lines import json_object, utc
+
+
+def alerts_between(folder: Path, first: pd.Timestamp, end: pd.Timestamp) -> tuple[Alert, ...]:
+    """Alerts raised from ``first`` to before ``end``, in their order; lines that can't be read are passed over."""
+    path = folder / ALERTS_FILE
+    texts = read_bytes(path).split(b"\n") if path.exists() else []
+    alerts = [alert for text in texts if (alert := _alert(text)) is not None]
+    return tuple(alert for alert in alerts if first <= alert.at < end)
+
+
+def _alert(text: bytes) -> Alert | None:
+    document = json_object(text)
+    try:
+        if document is None:
+            return None
+        severity = Severity(document["severity"])
+        return Alert(severity, document["code"], document["title"], document["text"], utc(document["at"]))
+    except (KeyError, TypeError, ValueError):
+        return None
