@@ -81,7 +81,7 @@ docs: setup  ## Write the generated tables of the documentation anew.
 prove-statistics: setup  ## Prove that luck is not called skill, on 500 null markets and as many with a signal: ARGS=--quick
 	@$(BIN)/python -m algo_pipeline_tests.proofs statistics $(ARGS)
 
-prove: setup  ## Prove parity, exactly-once, latency, leakage and statistics: make prove ARGS="exactly-once --quick"
+prove: setup  ## Prove parity, exactly-once, latency, leakage, statistics and monitoring: make prove ARGS="exactly-once --quick"
 	@$(BIN)/python -m algo_pipeline_tests.proofs $(ARGS)
 
 bench: test-peers  ## Measure beside the rivals: make bench ARGS="--quick --only backtest,sweep"

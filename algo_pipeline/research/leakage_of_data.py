@@ -104,7 +104,7 @@ def _known_rows(spec: FeatureSpec, bars: pd.DataFrame) -> BoolArray:
     """Rows with enough history and a window of consecutive hours; shape (n_bars,)."""
     numbers, reach = bar_numbers(pd.DatetimeIndex(bars.index)), spec.window_bars - 1
     known = np.zeros(len(bars), dtype=np.bool_)
-    known[reach:] = numbers[reach:] - numbers[: len(numbers) - reach] == reach
+    known[reach:] = numbers[reach:] - numbers[: max(0, len(numbers) - reach)] == reach
     known[: spec.warmup_bars - 1] = False
     return known
 

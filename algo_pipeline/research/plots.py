@@ -124,11 +124,16 @@ def probability_histogram(
 
 
 def feature_correlation(features: pd.DataFrame, title: str = "Rank correlation of features") -> bytes:
-    """Spearman correlation of every pair of columns, on at most 2,000 evenly spaced rows without NaN."""
+    """Spearman correlation of every pair of columns, on at most 2,000 evenly spaced rows without NaN.
+
+    Blank below two such rows.
+    """
     rows = features.dropna()
     ranks = rows.iloc[:: -(-len(rows) // _CORRELATION_ROWS) or 1].rank().to_numpy(dtype=np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = np.corrcoef(ranks, rowvar=False)
+    correlation = np.full((features.shape[1], features.shape[1]), np.nan)
+    if len(ranks) > 1:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            correlation = np.corrcoef(ranks, rowvar=False)
     figure, (axis,) = new_figure(title, left=0.2, right=0.9, height_px=WIDTH_PX)
     image = axis.imshow(correlation, cmap="RdBu", vmin=-1.0, vmax=1.0, aspect="auto", interpolation="nearest")
     axis.set_yticks(range(len(features.columns)), list(features.columns))
