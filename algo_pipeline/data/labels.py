@@ -121,6 +121,40 @@ def build_labels(bars: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=bars.index, columns=list(LABEL_NAMES), dtype=np.float64)
 
 
+def newest_label(spec: LabelSpec, prices: FloatArray, numbers: IntArray) -> float:
+    """The label of the bar that lies ``spec.last_bar_read`` bars before the last one: the newest that is known.
+
+    Equal to that of :func:`build_labels`, but that the volatility of a triple barrier is summed over other bars and so
+    may differ in its last digits.
+
+    Parameters
+    ----------
+    spec : LabelSpec
+        A binary label.
+    prices : ndarray of shape (n, 4)
+        Open, high, low and close of consecutive rows of bars, the last one closed.
+    numbers : ndarray of shape (n,)
+        The numbers of the bars (``common.time.bar_numbers``).
+
+    Returns
+    -------
+    float
+        0, 1, or NaN where an hour of the label's span, or of its volatility, is missing.
+    """
+    first = max(0, len(prices) - (spec.last_bar_read + 1 + _VOLATILITY_RETURNS))
+    open_, high, low, close = (np.ascontiguousarray(prices[first:, place]) for place in range(4))
+    numbers = np.ascontiguousarray(numbers[first:])
+    if len(numbers) <= spec.last_bar_read:
+        return math.nan
+    if spec.kind is LabelKind.TRIPLE_BARRIER:
+        width = daily_volatility(close, numbers) * math.sqrt(spec.horizon_bars)
+        labels = _first_touch(open_, high, low, width, numbers, spec.horizon_bars)
+    else:
+        forward = _forward_return(open_, numbers, spec.horizon_bars)
+        labels = np.where(np.isnan(forward), np.nan, forward > 0.0)
+    return float(labels[len(numbers) - 1 - spec.last_bar_read])
+
+
 def _label(spec: LabelSpec, bars: pd.DataFrame, numbers: IntArray) -> FloatArray:
     if spec.kind is LabelKind.TRIPLE_BARRIER:
         return _triple_barrier(bars, numbers, spec.horizon_bars)

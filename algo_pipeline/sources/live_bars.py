@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import DataValidationError
-from algo_pipeline.common.schemas import BAR_COLUMNS, INDEX_NAME, bar_values, validate_bars
-from algo_pipeline.common.time import BAR, epoch_ns
+from algo_pipeline.common.schemas import BAR_COLUMNS, INDEX_NAME, PRICE_COLUMNS, bar_values, validate_bars
+from algo_pipeline.common.time import BAR, BAR_NS, epoch_ns
 from algo_pipeline.common.types import FloatArray, IntArray, Symbol
 from algo_pipeline.interfaces.market_data import MarketDataSource
 from algo_pipeline.sources.store import BarStore
 
 _ROOM_BARS = 10_000
 _CLOSE = BAR_COLUMNS.index("close")
+_N_PRICES = len(PRICE_COLUMNS)
 _NEVER = pd.Timestamp(0, tz="UTC")
 
 
@@ -91,6 +92,12 @@ class LiveBars:
     def closes(self) -> FloatArray:
         """Closes, shape (n_bars,); not to be written to."""
         return self._values[: self._n_bars, _CLOSE]
+
+    def until(self, bar: pd.Timestamp, n: int) -> tuple[FloatArray, IntArray]:
+        """Prices, shape (m, 4), and numbers of the newest ``n`` bars up to the one that opens at ``bar``."""
+        end = int(np.searchsorted(self._open_ns[: self._n_bars], bar.value, side="right"))
+        rows = slice(max(0, end - n), end)
+        return self._values[rows, :_N_PRICES], self._open_ns[rows] // BAR_NS
 
     def frame(self, first: int = 0) -> pd.DataFrame:
         """The bars from the ``first``-th on, without a copy of their values; not to be written to."""

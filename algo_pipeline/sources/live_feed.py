@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.common.time import BAR, BAR_NS
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.feature_registry import FEATURE_NAMES, MAX_WARMUP_BARS
 from algo_pipeline.data.feature_stream import FeatureStream
 from algo_pipeline.live.champion import BarFeed, BarView, Features
 from algo_pipeline.sources.live_bars import LiveBars
+
+if TYPE_CHECKING:
+    from algo_pipeline.data.labels import LabelSpec
+
+_BARS_OF_VOLATILITY = 25  # that a triple barrier's width needs up to its bar, and the bar itself
 
 
 class LiveFeed(BarFeed):
@@ -49,6 +57,16 @@ class LiveFeed(BarFeed):
         if why_not is None and not starts_there:
             why_not = "a later start than the training's: equal to 1e-9"
         return Features(row, exact=why_not is None, reason=why_not)
+
+    def outcome(self, symbol: Symbol, label: LabelSpec, bar: pd.Timestamp) -> float:
+        """The label of an earlier bar, from bars that are here already; NaN where it is not known, or never will be."""
+        from algo_pipeline.data.labels import newest_label
+
+        last = bar + label.last_bar_read * BAR
+        prices, numbers = self._histories[symbol].until(last, label.last_bar_read + _BARS_OF_VOLATILITY)
+        return (
+            newest_label(label, prices, numbers) if len(numbers) and numbers[-1] == last.value // BAR_NS else math.nan
+        )
 
     def _stream(self, symbol: Symbol) -> FeatureStream:
         """The symbol's features, brought up to its newest bar."""

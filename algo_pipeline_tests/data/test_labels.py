@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from algo_pipeline.common.errors import ConfigValueError, DataValidationError
 from algo_pipeline.common.schemas import empty_bars
+from algo_pipeline.common.time import bar_numbers
 from algo_pipeline.data.features import build_features
-from algo_pipeline.data.labels import LABEL_NAMES, LABELS, LabelKind, LabelSpec, build_labels, label_spec
+from algo_pipeline.data.labels import LABEL_NAMES, LABELS, LabelKind, LabelSpec, build_labels, label_spec, newest_label
 from algo_pipeline_tests.market import random_bars, without_rows
 
 HOUR = pd.Timedelta(hours=1)
@@ -193,3 +194,17 @@ class TestKnowledge:
         pd.testing.assert_frame_equal(bars, before)
         with pytest.raises(DataValidationError, match="unique and ascending"):
             build_labels(bars.iloc[::-1])
+
+
+class TestNewest:
+    @pytest.mark.parametrize("name", [spec.name for spec in LABELS if spec.is_binary])
+    def test_the_newest_label_is_that_of_the_whole_history_with_and_without_gaps(self, name):
+        spec = label_spec(name)
+        for bars in (random_bars(160, seed=4), without_rows(random_bars(160, seed=5), 60, 61, 110)):
+            known = build_labels(bars)[name].to_numpy()
+            prices, numbers = bars.to_numpy()[:, :4], bar_numbers(bars.index)
+            for end in range(1, len(bars) + 1):
+                place = end - 1 - spec.last_bar_read
+                expected = known[place] if place >= 0 else math.nan
+                found = newest_label(spec, prices[:end], numbers[:end])
+                assert found == expected or (math.isnan(found) and math.isnan(expected))

@@ -14,6 +14,7 @@ from algo_pipeline.common.types import Symbol
 from algo_pipeline.data.feature_registry import MAX_WARMUP_BARS
 from algo_pipeline.data.features import build_features
 from algo_pipeline.data.ingest import closed_within
+from algo_pipeline.data.labels import build_labels, label_spec
 from algo_pipeline.interfaces.market_data import MarketDataSource
 from algo_pipeline.sources.live_bars import LiveBars
 from algo_pipeline.sources.live_feed import LiveFeed
@@ -152,3 +153,17 @@ class TestFeed:
 
     def test_no_bar_at_all_is_none(self) -> None:
         assert self.feed(self.BARS.iloc[:0]).bars(BTC, self.BARS.index[3]) is None
+
+
+class TestOutcomes:
+    BARS = without_rows(random_bars(120, seed=6), 70)
+
+    @pytest.mark.parametrize("name", ["direction_1h", "direction_24h", "triple_barrier_24h"])
+    def test_the_outcome_of_an_earlier_bar_is_its_label_as_soon_as_that_is_known(self, name: str) -> None:
+        spec, labels = label_spec(name), build_labels(self.BARS)[name]
+        feed = LiveFeed({BTC: LiveBars(RecordedSource(self.BARS), BTC, self.BARS.index[0])}, {BTC: True})
+        feed.bars(BTC, self.BARS.index[100])
+        for place, bar in enumerate(self.BARS.index[:101]):
+            found = feed.outcome(BTC, spec, bar)
+            is_known = bar + spec.last_bar_read * BAR <= self.BARS.index[100]
+            np.testing.assert_equal(found, labels.iloc[place] if is_known else np.nan)
