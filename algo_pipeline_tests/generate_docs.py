@@ -43,6 +43,7 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "live": (
         *("live_bars_source", "max_decision_delay", "max_orders_per_day", "price_band_bps", "price_check_bps"),
+        "drift_abstention",
         *("alert_urls", "sandbox_port"),
     ),
 }

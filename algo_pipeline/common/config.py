@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     price_check_bps: float = Field(
         500.0, gt=0, description="How far the second source's price may lie from the close of an entry."
     )
+    drift_abstention: bool = Field(
+        True, description="Buy nothing of a symbol whose probabilities or features raise an alarm, until resumed."
+    )
     sandbox_port: int = Field(8900, ge=1, le=65535, description="Port of the sandbox on 127.0.0.1.")
 
     simulated_seed: int = Field(7, ge=0, description="Seed of the simulated market.")

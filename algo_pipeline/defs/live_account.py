@@ -121,6 +121,7 @@ def live_rules(settings: Settings, access: PaperAccess) -> LiveRules:
         max_orders_per_day=settings.max_orders_per_day,
         price_band_bps=settings.price_band_bps,
         price_check_bps=settings.price_check_bps,
+        drift_abstention=settings.drift_abstention,
         is_loopback=access.is_loopback,
     )
 

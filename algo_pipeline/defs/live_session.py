@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
+from loguru import logger
 
 from algo_pipeline.broker.auth import PaperAccess, require_paper
 from algo_pipeline.common.config import Settings
-from algo_pipeline.common.errors import CorruptFileError, LiveStateError
+from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, LiveStateError
 from algo_pipeline.common.time import last_closed_open, utc_now
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.live_account import LOCK_WAIT_S, make_account, runner_lock
@@ -23,6 +24,7 @@ from algo_pipeline.live.runner import run_hour
 from algo_pipeline.live.session import LiveAccount
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.champion import DeployedChampion
+from algo_pipeline.registry.watch import DeployedWatch
 from algo_pipeline.sources.catalog import make_source
 from algo_pipeline.sources.live_bars import LiveBars
 from algo_pipeline.sources.live_feed import LiveFeed
@@ -52,6 +54,8 @@ class LiveSession:
         A second opinion on prices.
     damaged : dict
         Why a symbol's champion can't be used; it HOLDs, and the account's kill switch stays in force.
+    challengers : dict
+        Models that are only listened to.
     """
 
     settings: Settings
@@ -61,6 +65,7 @@ class LiveSession:
     feed: LiveFeed
     price_check: SecondSource
     damaged: dict[Symbol, CorruptFileError]
+    challengers: dict[Symbol, DeployedChampion] = field(default_factory=dict)
 
     def due_bar(self) -> pd.Timestamp:
         """Open time of the newest closed bar by the account's clock."""
@@ -74,6 +79,8 @@ class LiveSession:
             champions=self.champions,
             feed=self.feed,
             price_check=self.price_check,
+            watch=DeployedWatch(self.champions, self.feed.outcome),
+            challengers=self.challengers,
             dry_run=dry_run,
         )
 
@@ -124,7 +131,8 @@ def _session(settings: Settings, access: PaperAccess, folder: Path, clock: Clock
     account = make_account(settings, access, folder, next(iter(sources.values())), clock)
     feed = _feed(settings, champions, sources)
     check = second_source(settings.coingecko_url, account.clock.now)
-    return LiveSession(settings, access, account, champions, feed, check, damaged)
+    challengers = _challengers(settings, champions)
+    return LiveSession(settings, access, account, champions, feed, check, damaged, challengers)
 
 
 def _tell_of_other_sources(session: LiveSession) -> None:
@@ -162,6 +170,20 @@ def _champions(
         except CorruptFileError as error:
             damaged[symbol] = error
     return champions, damaged
+
+
+def _challengers(settings: Settings, champions: dict[Symbol, DeployedChampion]) -> dict[Symbol, DeployedChampion]:
+    """Challengers of the same label and source as their champion; one that can't be read is no reason for anything."""
+    store = BundleStore(settings.artifacts_dir, "challenger")
+    found = {}
+    for symbol, champion in champions.items() if settings.challenger else ():
+        try:
+            bundle = store.load(symbol)
+            if bundle is not None and (bundle.label, bundle.source) == (champion.label, champion.source):
+                found[symbol] = DeployedChampion(bundle)
+        except AlgoPipelineError as error:
+            logger.warning("The challenger of {} is not listened to: {}", symbol, error)
+    return found
 
 
 def _sources(

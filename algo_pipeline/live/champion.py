@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
 from algo_pipeline.common.types import FloatArray, Symbol
 from algo_pipeline.interfaces.strategy import StrategyInterface
+
+if TYPE_CHECKING:
+    from algo_pipeline.data.labels import LabelSpec
+    from algo_pipeline.research.drift import Drift
 
 FeatureRow = Any
 """One row of features in whatever form feed and champion agree on; the live core only hands it on."""
@@ -117,6 +122,22 @@ class Features:
     row: FeatureRow | None
     exact: bool
     reason: str | None = None
+
+
+class Watch(Protocol):
+    """What the watch over probabilities and features asks; it asks for nothing that an hour does not know anyway."""
+
+    def label(self, symbol: Symbol) -> LabelSpec:
+        """What the champion's probabilities are of."""
+
+    def outcome(self, symbol: Symbol, bar: pd.Timestamp) -> float:
+        """The label of an earlier bar; NaN where a gap hides it for ever."""
+
+    def bins(self, symbol: Symbol, features: FeatureRow) -> str:
+        """Where a row of features lies in the training's distribution; empty where that is not recorded."""
+
+    def strangest(self, symbol: Symbol, bins: Sequence[str]) -> Drift | None:
+        """The feature furthest towards its limit over these rows; None where that can't be said."""
 
 
 class BarFeed(Protocol):

@@ -19,6 +19,7 @@ from algo_pipeline.live.reconciliation import Snapshot, is_ours_at_broker, plain
 from algo_pipeline.live.report import ControlReport
 from algo_pipeline.live.session import LiveAccount, Session, alerting
 from algo_pipeline.live.settling import Settler
+from algo_pipeline.live.state import LiveState
 
 _MARK_IS_FRESH_FOR = 3 * BAR
 
@@ -58,7 +59,9 @@ def halt(account: LiveAccount, reason: str, *, flatten: bool) -> ControlReport:
 
 
 def resume(account: LiveAccount, reason: str, *, adopt: bool) -> ControlReport:
-    """Clear kill switch, halt and stop; the peak starts again at the equity of this moment.
+    """Clear kill switch, halt, stop and the alarms of the watch; the peak starts again at the equity of this moment.
+
+    The peak stays where only alarms were in force.
 
     With ``adopt`` the account's holdings are journalled as the new start, whatever led to them: orders of ours that
     rest are cancelled, and intents whose outcome is still unknown are given up. The caller holds the runner's lock.
@@ -76,19 +79,28 @@ def resume(account: LiveAccount, reason: str, *, adopt: bool) -> ControlReport:
     session = Session.of(account)
     with alerting(session, account.alerter):
         state = session.state
-        if not adopt and state.killed_at is None and state.halted is None and state.stopped is None:
+        held_up = state.killed_at is not None or state.halted is not None or state.stopped is not None
+        if not (adopt or held_up or state.alarms):
             raise ConfigValueError("Trading is neither halted nor stopped.", "There is nothing to resume.")
+        keeps_peak = not (adopt or held_up)  # that probabilities are trusted again says nothing of the drawdown
         settler = Settler(session)
         snapshot = _settled(session, settler)
         bar = last_closed_open(session.now())
         made = [] if session.state.account_id is not None else [_started(session, snapshot, bar)]
-        peak = _equity(session, snapshot, bar)
-        made.append(entries.resume(bar, reason, peak, snapshot, session.symbols, adopt=adopt))
-        session.ledger.write(*made)
-        text = f"{reason}: the peak starts again at {peak:.2f}" + (", from the account's holdings." if adopt else ".")
+        peak = state.peak if keeps_peak else _equity(session, snapshot, bar)
+        resumed = entries.resume(bar, reason, peak, snapshot, session.symbols, adopt=adopt, keeps_peak=keeps_peak)
+        session.ledger.write(*made, resumed)
+        text = _resume_text(reason, state, peak, adopt=adopt, keeps_peak=keeps_peak)
         session.alert(Severity.WARNING, "resume", "Resumed by a person", text)
         session.ledger.save()
         return _report(session, settler, snapshot, None)
+
+
+def _resume_text(reason: str, before: LiveState, peak: float, *, adopt: bool, keeps_peak: bool) -> str:
+    adopted = ", from the account's holdings" if adopt else ""
+    started = [] if keeps_peak else [f"the peak starts again at {peak:.2f}{adopted}"]
+    lifted = [f"{symbol} no longer abstains" for symbol in before.alarms]
+    return f"{reason}: {', '.join([*started, *lifted])}."
 
 
 def _settled(session: Session, settler: Settler) -> Snapshot:

@@ -15,7 +15,7 @@ from algo_pipeline.common.types import Side, Signal, Symbol
 from algo_pipeline.interfaces.strategy import Outlook
 from algo_pipeline.live import entries
 from algo_pipeline.live.alerts import Severity
-from algo_pipeline.live.champion import BarFeed, BarView, Champion, PriceCheck
+from algo_pipeline.live.champion import BarFeed, BarView, Champion, PriceCheck, Watch
 from algo_pipeline.live.decision import NEVER_EXITED, Decision, SymbolView, decide, is_flat, unit_cash
 from algo_pipeline.live.events import Entry, Purpose
 from algo_pipeline.live.limits import entry_breach, orders_left
@@ -25,6 +25,7 @@ from algo_pipeline.live.reconciliation import Snapshot, plain
 from algo_pipeline.live.session import Session
 from algo_pipeline.live.state import BarRecord, DecisionRecord
 from algo_pipeline.live.telling import tell_of_stale_holding
+from algo_pipeline.live.watching import Watching
 from algo_pipeline.strategy.signal_to_trade import Action
 
 _SIDES: Mapping[str, Side] = {"enter": Side.BUY, "exit": Side.SELL}
@@ -42,8 +43,10 @@ class Deciding:
         champions: Mapping[Symbol, Champion],
         feed: BarFeed,
         price_check: PriceCheck | None,
+        watch: Watch | None = None,
     ) -> None:
         self._session, self._bar, self._snapshot = session, bar, snapshot
+        self._watching = Watching(session, bar, watch)
         self._champions, self._feed, self._check = champions, feed, price_check
         self._record = session.state.bar or BarRecord(bar)
         self._mark = self._record.mark or {}
@@ -64,7 +67,8 @@ class Deciding:
         """Alert for every limit that forbade an order; what is everyday, a cooldown or a missing bar, is not told."""
         for decision in self._made:
             for verdict in decision.verdicts:
-                if decision.signal is not Signal.HOLD and "cooldown" not in verdict:
+                told = self._watching.abstention(decision.symbol) == verdict  # the alarm told it once
+                if decision.signal is not Signal.HOLD and "cooldown" not in verdict and not told:
                     self._session.alert(Severity.WARNING, "verdict", f"{decision.symbol}: no order", verdict)
 
     def _decide_checked(self, views: dict[Symbol, SymbolView]) -> tuple[Decision, ...]:
@@ -126,7 +130,7 @@ class Deciding:
             exits_only=champion is not None and champion.trading != "on",
             exiting=symbol in state.exiting,
             no_order=self._why_no_order(symbol),
-            no_entry=self._why_no_entry(),
+            no_entry=self._why_no_entry() or self._watching.abstention(symbol),
         )
         self._tell_if_stale(view, price)
         return view if champion is None else replace(view, strategy=champion.strategy)
@@ -148,6 +152,7 @@ class Deciding:
             return _UNKNOWN, f"no probability: {type(error).__name__}, told in the log"  # the log masks secrets
         if not 0.0 <= outlook.probability <= 1.0:
             return _UNKNOWN, features.reason or "a feature is not known"
+        self._watching.look(champion, features.row, outlook.probability)
         return outlook, None
 
     def _why_no_order(self, symbol: Symbol) -> str | None:
@@ -185,6 +190,8 @@ class Deciding:
             champion=self._champions.get(made.symbol),
             features_exact=self._features_exact.get(made.symbol, False),
             order_id=identity,
+            watch=self._watching.seen(made.symbol),
+            abstained=self._watching.abstention(made.symbol) is not None,
         )
         if side is None or identity is None:
             return [line]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 
@@ -88,8 +89,10 @@ def decision(
     champion: Champion | None,
     features_exact: bool,
     order_id: str | None,
+    watch: Mapping[str, Any] | None = None,
+    abstained: bool = False,
 ) -> Entry:
-    """What is done about one symbol, and why."""
+    """What is done about one symbol, and why; what its watch has seen, and whether an alarm keeps it from entries."""
     details = {
         "reason": made.reason,
         "close": None if math.isnan(close) else close,
@@ -101,6 +104,8 @@ def decision(
         "verdicts": list(made.verdicts),
         "features_exact": features_exact,
         **({"strategy": dict(made.figures)} if made.figures else {}),
+        **({} if watch is None else {"watch": dict(watch)}),
+        **({"abstained": True} if abstained else {}),
     }
     return Entry(
         bar,
@@ -112,6 +117,12 @@ def decision(
         order_id,
         details,
     )
+
+
+def shadow(bar: pd.Timestamp, challenger: Champion, signal: str, probability: float) -> Entry:
+    """What a challenger would have said; nothing follows from it."""
+    details = {"bundle": challenger.sha256, "model_version": challenger.model_version}
+    return Entry(bar, Event.SHADOW, challenger.symbol, signal, probability, details=details)
 
 
 def intent(
@@ -163,7 +174,14 @@ def halt(bar: pd.Timestamp, number: int, reason: str, *, flatten: bool) -> Entry
 
 
 def resume(
-    bar: pd.Timestamp, reason: str, peak: float, snapshot: Snapshot, symbols: Sequence[Symbol], *, adopt: bool
+    bar: pd.Timestamp,
+    reason: str,
+    peak: float,
+    snapshot: Snapshot,
+    symbols: Sequence[Symbol],
+    *,
+    adopt: bool,
+    keeps_peak: bool = False,
 ) -> Entry:
     """A person lets trading go on; with ``adopt`` from what the account holds now."""
     orders = {order.client_order_id for order in (*snapshot.open_orders, *snapshot.recent_orders)}
@@ -174,6 +192,7 @@ def resume(
         **_account(snapshot),
         "outside": sorted(str(symbol) for symbol in snapshot.holdings if symbol not in symbols),
         "orders": sorted(orders),
+        **({"keeps_peak": True} if keeps_peak else {}),
     }
     return Entry(bar, Event.RESUME, details=details)
 

@@ -27,6 +27,7 @@ class Event(str, Enum):
     KILL_SWITCH = "kill_switch"
     MISSED = "missed"
     SKIPPED_STALE = "skipped_stale"
+    SHADOW = "shadow"
     HALT = "halt"
     RESUME = "resume"
 
@@ -68,6 +69,7 @@ DETAIL_KEYS: Mapping[Event, tuple[str, ...]] = MappingProxyType(
         Event.DIFFERENCE: ("reason", "expected", "found"),
         Event.MISSED: ("from", "to", "hours", "cause"),
         Event.SKIPPED_STALE: ("delay_s", "reason"),
+        Event.SHADOW: ("bundle", "model_version"),
         Event.HALT: ("number", "flatten", "reason"),
         Event.RESUME: ("reason", "adopt", "peak", "cash", "holdings"),
     }

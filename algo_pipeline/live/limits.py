@@ -38,6 +38,8 @@ class LiveRules:
         How far the second source's price may lie from the close.
     strategy : str
         Start of every order id, by which the account's orders are known as this program's: 1-7 of a-z and 0-9.
+    drift_abstention : bool
+        Whether an alarm over a symbol's probabilities or features keeps it from entries.
     is_loopback : bool
         Whether the broker is a sandbox on this machine; a champion of simulated bars trades nowhere else.
 
@@ -53,6 +55,7 @@ class LiveRules:
     price_band_bps: float = 2500.0
     price_check_bps: float = 500.0
     strategy: str = "algo"
+    drift_abstention: bool = True
     is_loopback: bool = False
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from algo_pipeline.common.errors import ConfigValueError, LiveStateError
 from algo_pipeline.common.time import BAR, floor_to_bar
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.live import entries
-from algo_pipeline.live.champion import BarFeed, Champion, PriceCheck
+from algo_pipeline.live.champion import BarFeed, Champion, PriceCheck, Watch
 from algo_pipeline.live.deciding import Deciding
 from algo_pipeline.live.events import Entry, Event
 from algo_pipeline.live.limits import LiveRules
@@ -24,7 +25,8 @@ from algo_pipeline.live.reconciling import reconcile
 from algo_pipeline.live.report import HourReport
 from algo_pipeline.live.session import LiveAccount, Session, alerting
 from algo_pipeline.live.settling import Settler
-from algo_pipeline.live.telling import tell_of_mark, tell_of_missed, tell_of_skip
+from algo_pipeline.live.shadows import shadow_entries
+from algo_pipeline.live.telling import tell_of_alarms, tell_of_mark, tell_of_missed, tell_of_skip
 
 
 def run_hour(
@@ -34,6 +36,8 @@ def run_hour(
     champions: Mapping[Symbol, Champion],
     feed: BarFeed,
     price_check: PriceCheck | None = None,
+    watch: Watch | None = None,
+    challengers: Mapping[Symbol, Champion] = MappingProxyType({}),
     dry_run: bool = False,
 ) -> HourReport:
     """Decide on one closed bar for the whole account and bring its orders to an outcome; safe to repeat at any time.
@@ -53,6 +57,10 @@ def run_hour(
         Bars and features.
     price_check : PriceCheck, optional
         A second source of prices.
+    watch : Watch, optional
+        What watches over the champions' probabilities and features; nothing does without.
+    challengers : mapping
+        By symbol: models whose probabilities are journalled beside the champion's, and nothing more.
     dry_run : bool
         Do everything up to the intents, write nothing and send nothing.
 
@@ -69,7 +77,7 @@ def run_hour(
     _require_tradable(champions, account.rules)
     session = Session.of(account, dry_run=dry_run)
     with alerting(session, account.alerter):
-        report = _Hour(session, bar, champions, feed, price_check).run()
+        report = _Hour(session, bar, champions, feed, price_check, watch, challengers).run()
     return replace(report, alerts=tuple(session.alerts))
 
 
@@ -83,8 +91,11 @@ class _Hour:
         champions: Mapping[Symbol, Champion],
         feed: BarFeed,
         price_check: PriceCheck | None,
+        watch: Watch | None,
+        challengers: Mapping[Symbol, Champion],
     ) -> None:
         self._session, self._bar = session, bar
+        self._watch, self._challengers = watch, challengers
         self._champions, self._feed, self._check = champions, feed, price_check
         self._settler = Settler(session)
         self._missed_hours = 0
@@ -124,16 +135,21 @@ class _Hour:
             return why_not
         self._session.ledger.write(*owed_kill_switch(self._session, self._bar))
         tell_of_mark(self._session, snapshot, self._bar)
-        prices_of_bar = self._prices if self._undecided() else {}
-        deciding = Deciding(self._session, self._bar, snapshot, self._champions, self._feed, self._check)
+        undecided = self._undecided()
+        prices_of_bar = self._prices if undecided else {}
+        deciding = Deciding(self._session, self._bar, snapshot, self._champions, self._feed, self._check, self._watch)
         made = deciding.entries(prices_of_bar)
         late = self._why_late()
         if late is not None:
             return late
         self._session.ledger.write(*made)
         deciding.tell()
+        tell_of_alarms(self._session, self._bar)
         if not self._session.dry_run:
             self._settler.send_new(str(entry.order_id) for entry in made if entry.event is Event.INTENT)
+            cost = self._session.rules.trading.round_trip_cost
+            shadows = shadow_entries(self._bar, undecided, self._challengers, self._feed, cost)
+            self._session.ledger.note(*shadows)
         return None
 
     @cached_property

@@ -14,6 +14,7 @@ from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.live.events import Event, Outcome
 from algo_pipeline.live.lines import JournalLine, utc
 from algo_pipeline.live.state_records import BarRecord, DecisionRecord, Fill, Intent, LiveState, amount
+from algo_pipeline.live.watch_records import SymbolWatch
 
 ABANDONED_FOR = pd.Timedelta(hours=24)
 NOT_READABLE = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
@@ -66,7 +67,12 @@ def _decided(state: LiveState, line: JournalLine) -> LiveState:
     if line.symbol is None or bar.timestamp != line.timestamp:
         return state
     decision = DecisionRecord(line.symbol, line.signal, line.prob, line.action, line.details)
-    return replace(state, bar=replace(bar, decisions={**bar.decisions, line.symbol: decision}))
+    decided = replace(state, bar=replace(bar, decisions={**bar.decisions, line.symbol: decision}))
+    seen = line.details.get("watch")
+    if seen is None:
+        return decided
+    watch = state.watches.get(line.symbol, SymbolWatch()).after(line.timestamp, line.prob, seen)
+    return replace(decided, watches={**state.watches, line.symbol: watch})
 
 
 def _intended(state: LiveState, line: JournalLine) -> LiveState:
@@ -162,6 +168,10 @@ def _skipped(state: LiveState, line: JournalLine) -> LiveState:
     return _seen(state, line.timestamp)
 
 
+def _shadowed(state: LiveState, line: JournalLine) -> LiveState:
+    return state
+
+
 def _halted(state: LiveState, line: JournalLine) -> LiveState:
     details = line.details
     return replace(
@@ -170,10 +180,11 @@ def _halted(state: LiveState, line: JournalLine) -> LiveState:
 
 
 def _resumed(state: LiveState, line: JournalLine) -> LiveState:
-    peak = float(line.details["peak"])
-    state = replace(
-        state, killed_at=None, halted=None, flatten=False, stopped=None, peak=peak, equity=peak, drawdown=0.0
-    )
+    watches = {symbol: watch.resumed() for symbol, watch in state.watches.items()}
+    state = replace(state, killed_at=None, halted=None, flatten=False, stopped=None, watches=watches)
+    if not line.details.get("keeps_peak", False):
+        peak = float(line.details["peak"])
+        state = replace(state, peak=peak, equity=peak, drawdown=0.0)
     if not line.details["adopt"]:
         return state
     return replace(
@@ -200,6 +211,7 @@ _CHANGES: Mapping[Event, Callable[[LiveState, JournalLine], LiveState]] = Mappin
         Event.DIFFERENCE: _differed,
         Event.MISSED: _missed,
         Event.SKIPPED_STALE: _skipped,
+        Event.SHADOW: _shadowed,
         Event.HALT: _halted,
         Event.RESUME: _resumed,
     }

@@ -12,6 +12,7 @@ import pandas as pd
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.live.events import Outcome
 from algo_pipeline.live.lines import FIRST_PREVIOUS, utc
+from algo_pipeline.live.watch_records import Alarm, SymbolWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,8 @@ class LiveState:
         Open time of the bar in which a symbol's last sell filled.
     orders_today : tuple
         UTC date of the last intent's line (ISO; empty before the first) and the intents of that date.
+    watches : mapping of Symbol to SymbolWatch
+        The watch over each symbol's probabilities and features.
     n_orders, seq : int
         Intents and lines of the whole journal.
     last_hash, offset
@@ -156,10 +159,16 @@ class LiveState:
     exiting: frozenset[Symbol] = frozenset()
     last_exit_bar: Mapping[Symbol, pd.Timestamp] = field(default_factory=dict)
     orders_today: tuple[str, int] = ("", 0)
+    watches: Mapping[Symbol, SymbolWatch] = field(default_factory=dict)
     n_orders: int = 0
     seq: int = 0
     last_hash: str = FIRST_PREVIOUS
     offset: int = 0
+
+    @property
+    def alarms(self) -> dict[Symbol, Alarm]:
+        """The alarms of the watch that are in force."""
+        return {symbol: watch.alarm for symbol, watch in self.watches.items() if watch.alarm is not None}
 
 
 def to_document(state: LiveState) -> dict[str, Any]:
@@ -183,6 +192,7 @@ def to_document(state: LiveState) -> dict[str, Any]:
         "exiting": sorted(str(symbol) for symbol in state.exiting),
         "last_exit_bar": {str(symbol): _text(bar) for symbol, bar in state.last_exit_bar.items()},
         "orders_today": list(state.orders_today),
+        "watches": {str(symbol): watch.to_document() for symbol, watch in state.watches.items()},
     }
 
 
@@ -209,6 +219,7 @@ def from_document(document: Mapping[str, Any]) -> LiveState:
             "exiting": frozenset(Symbol.parse(text) for text in document["exiting"]),
             "last_exit_bar": _by_symbol(document["last_exit_bar"], _time),
             "orders_today": (date, n_orders_today),
+            "watches": _by_symbol(document["watches"], SymbolWatch.from_document),
         }
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pandas as pd
 
 from algo_pipeline.common.time import BAR
@@ -9,8 +11,12 @@ from algo_pipeline.live.alerts import Severity
 from algo_pipeline.live.monitoring import severity_of_missed
 from algo_pipeline.live.reconciliation import Snapshot, flat_symbols
 from algo_pipeline.live.session import Session
+from algo_pipeline.live.watch_records import AlarmKind
 
 _MISMATCH_BPS = 200.0
+_ALARM_TITLES = MappingProxyType(
+    {AlarmKind.CALIBRATION: "its probabilities are not right", AlarmKind.FEATURES: "a feature has drifted"}
+)
 
 
 def tell_of_mark(session: Session, snapshot: Snapshot, bar: pd.Timestamp) -> None:
@@ -32,6 +38,16 @@ def tell_of_mark(session: Session, snapshot: Snapshot, bar: pd.Timestamp) -> Non
             "The broker states another equity",
             f"{theirs:.2f}; cash and holdings at the closes are worth {state.equity:.2f}.",
         )
+
+
+def tell_of_alarms(session: Session, bar: pd.Timestamp) -> None:
+    """Alarms that the watch has raised on this bar; later hours do not repeat them."""
+    abstains = session.rules.drift_abstention
+    follows = 'it buys nothing until: algo-pipeline resume --reason "…".' if abstains else "it goes on trading."
+    for symbol, alarm in session.state.alarms.items():
+        if alarm.bar == bar:
+            title = f"{symbol}: {_ALARM_TITLES[alarm.kind]}"
+            session.alert(Severity.CRITICAL, f"{alarm.kind.value}_drift", title, f"{alarm.text}: {follows}")
 
 
 def tell_of_skip(session: Session, snapshot: Snapshot, bar: pd.Timestamp, reason: str) -> None:

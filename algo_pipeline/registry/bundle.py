@@ -119,13 +119,13 @@ class ChampionBundle:
 
 
 class BundleStore:
-    """The deployed bundles under ``live/champion/<slug>/``.
+    """The deployed bundles under ``live/champion/<slug>/``; in the role ``challenger`` those only listened to.
 
     ``archive/<sha256>.json`` there keeps every bundle that was deployed, so that any hour it decided can be explained.
     """
 
-    def __init__(self, artifacts_dir: Path) -> None:
-        self._root = artifacts_dir / "live" / "champion"
+    def __init__(self, artifacts_dir: Path, role: str = "champion") -> None:
+        self._root = artifacts_dir / "live" / role
 
     def path(self, symbol: Symbol) -> Path:
         """Where a symbol's bundle lies."""

@@ -14,6 +14,7 @@ from algo_pipeline.common.types import FloatArray, Symbol
 from algo_pipeline.data.feature_registry import FEATURE_NAMES
 from algo_pipeline.registry.bundle import ChampionBundle
 from algo_pipeline.registry.deployment import BundleScorer, bundle_estimator, bundle_strategy
+from algo_pipeline.research.drift import FeatureReference
 
 _VOLATILITY = FEATURE_NAMES.index("realized_vol_24")
 
@@ -41,6 +42,7 @@ class DeployedChampion:
         self.strategy = bundle_strategy(bundle)
         self.base_rate = 0.5 if bundle.base_rate is None else bundle.base_rate
         self.trading = bundle.trading.value
+        self.label = bundle.label
         self.history_start: pd.Timestamp = to_utc(bundle.history_start)
         self.training_end: pd.Timestamp = to_utc(bundle.training_end)
         self.simulated = bundle.source == "simulated"
@@ -59,6 +61,24 @@ class DeployedChampion:
     def volatility(self, features: FloatArray) -> float:
         """``realized_vol_24`` of one row of features, shape (37,)."""
         return float(features[_VOLATILITY])
+
+    @cached_property
+    def feature_reference(self) -> FeatureReference | None:
+        """What the features of the training rows looked like; None in a bundle that does not say.
+
+        Raises
+        ------
+        CorruptFileError
+            If what it says is no such thing.
+        """
+        document = self._bundle.feature_reference
+        try:
+            return None if document is None else FeatureReference.from_document(document)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorruptFileError(
+                f"The feature reference in the bundle of {self.symbol} can't be read: {error!r}.",
+                "Run the research again to deploy a new bundle.",
+            ) from error
 
     @cached_property
     def _scorer(self) -> BundleScorer:

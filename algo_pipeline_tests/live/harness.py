@@ -399,6 +399,8 @@ class World:
     alerts: AlertList = field(init=False)
     champions: dict[Symbol, FakeChampion] = field(init=False)
     price_check: Callable[[Symbol], float | None] | None = None
+    watch: Any = None
+    challengers: dict[Symbol, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rules = LiveRules(trading=self.config, is_loopback=True, max_orders_per_day=10_000, price_band_bps=1e9)
@@ -458,6 +460,8 @@ class World:
             champions=self.champions,
             feed=self.feed,
             price_check=self.price_check,
+            watch=self.watch,
+            challengers=self.challengers,
             dry_run=dry_run,
         )
 
@@ -556,7 +560,7 @@ def _uniqueness_problems(lines: Iterable[Any]) -> list[str]:
     for line in lines:
         if line.event in (Event.MARK, Event.KILL_SWITCH, Event.SKIPPED_STALE):
             told[(line.event.value, line.timestamp)] += 1
-        elif line.event is Event.DECISION:
+        elif line.event in (Event.DECISION, Event.SHADOW):
             told[(line.event.value, line.timestamp, str(line.symbol))] += 1
         elif line.event is Event.INTENT:
             told[(line.event.value, line.order_id)] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -50,6 +51,27 @@ def decision(bar: int = 0, symbol: Symbol = BTC, signal: str = "LONG", action: s
         "features_exact": True,
     }
     return Entry(hour(bar), Event.DECISION, symbol, signal, 0.61, action, None, details)
+
+
+def watched(bar: int = 0, symbol: Symbol = BTC, *, bins: str = "5a", alarm: str | None = None) -> Entry:
+    """A decision under watch, which learns the outcome of the bar before the last."""
+    seen: dict[str, Any] = {
+        "label": "direction_1h",
+        "horizon_bars": 1,
+        "base_rate": 0.52,
+        "bins": bins,
+        "outcomes": [[hour(bar - 2).isoformat(), bar % 2]],
+        "drift": {"feature": "rsi_14", "index": 0.1, "limit": 4.4},
+    }
+    if alarm is not None:
+        seen["alarm"] = {"kind": alarm, "text": "odd"}
+    made = decision(bar, symbol)
+    return replace(made, details={**made.details, "watch": seen})
+
+
+def shadow(bar: int = 0, symbol: Symbol = BTC) -> Entry:
+    details = {"bundle": "cd" * 32, "model_version": "4"}
+    return Entry(hour(bar), Event.SHADOW, symbol, "HOLD", 0.51, details=details)
 
 
 def intent(
@@ -122,7 +144,7 @@ def resume(bar: int = 0, adopt: bool = False, peak: float = 900.0, cash: str = "
 
 
 def one_of_each() -> list[Entry]:
-    """Thirteen entries, one per event."""
+    """Fourteen entries, one per event."""
     return [
         started(BTC="0.25"),
         mark(1),
@@ -135,6 +157,7 @@ def one_of_each() -> list[Entry]:
         kill_switch(2),
         missed(3, 5),
         skipped_stale(6),
+        shadow(6),
         halt(7),
         resume(7, adopt=True, ETH="1.5"),
     ]
@@ -159,6 +182,7 @@ _ids = st.sampled_from("abcd")
 _symbols = st.sampled_from([BTC, ETH])
 _sides = st.sampled_from(["buy", "sell"])
 _amounts = st.decimals(0, 1000, places=6).map(str)
+_alarms = st.sampled_from([None, "calibration", "features"])
 _money = st.floats(0.0, 1e6)
 _outcomes = st.sampled_from([outcome.value for outcome in Outcome])
 
@@ -167,6 +191,14 @@ random_entries = st.one_of(
     st.builds(mark, _bars, _money, _money, st.floats(0.0, 1.0)),
     st.builds(kill_switch, _bars),
     st.builds(decision, _bars, _symbols, st.sampled_from(["LONG", "FLAT", "HOLD"]), st.sampled_from(["enter", "none"])),
+    st.builds(
+        watched,
+        _bars,
+        _symbols,
+        bins=st.sampled_from(["", "5a"]),
+        alarm=st.sampled_from([None, "calibration", "features"]),
+    ),
+    st.builds(shadow, _bars, _symbols),
     st.builds(intent, _bars, _ids, _symbols, _sides, _amounts, st.sampled_from(["d", "h1"])),
     st.builds(
         result, _bars, _ids, _symbols, _sides, _outcomes, _amounts, _amounts, _money, st.none() | st.integers(0, 60)

@@ -70,7 +70,7 @@ class TestLines:
         returned = journal.append(one_of_each(), AT)
         assert journal.read() == returned == Journal(journal.path.parent).read()
         assert [line.event for line in returned] == [entry.event for entry in one_of_each()]
-        assert [line.seq for line in returned] == list(range(1, 14))
+        assert [line.seq for line in returned] == list(range(1, 15))
         assert returned[-1].end == journal.path.stat().st_size
 
     def test_there_is_one_of_each_event_in_these_tests(self) -> None:

@@ -49,7 +49,7 @@ class TestFold:
     def test_every_line_moves_the_place_in_the_chain(self) -> None:
         lines = lines_of(*one_of_each())
         state = fold(LiveState(), lines)
-        assert (state.seq, state.last_hash, state.offset) == (13, lines[-1].sha256, lines[-1].end)
+        assert (state.seq, state.last_hash, state.offset) == (14, lines[-1].sha256, lines[-1].end)
 
     def test_the_start_names_the_account_and_what_it_holds(self) -> None:
         state = after(started(cash="1000.50", account="paper-1", BTC="0.25"))
@@ -221,7 +221,7 @@ class TestStore:
     def test_the_state_is_made_from_the_journal_alone(self, store: StateStore, journal: Journal) -> None:
         state = store.load(journal)
         assert state == fold(LiveState(), journal.read())
-        assert (state.seq, state.offset) == (13, journal.path.stat().st_size)
+        assert (state.seq, state.offset) == (14, journal.path.stat().st_size)
 
     @given(st.lists(random_entries, max_size=25), st.data())
     @settings(max_examples=150, deadline=None)

@@ -106,8 +106,11 @@ class TestIndex:
         values[:, 2] = 0.0
         assert reference.strangest([reference.bins(row) for row in values]).feature == "f2"
 
-    def test_less_than_a_week_says_nothing(self, reference):
-        assert reference.strangest([reference.bins(np.zeros(3))] * (WINDOW_H - 1)) is None
+    def test_less_than_three_quarters_of_a_week_says_nothing(self, reference):
+        row = reference.bins(np.zeros(3))
+        assert reference.strangest([row] * 125 + [""] * 43) is None
+        assert reference.strangest([row] * 125 + [row + "5"]) is None
+        assert reference.strangest([row] * 126).is_beyond
 
 
 class TestRealBars:
