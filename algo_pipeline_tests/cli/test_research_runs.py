@@ -74,8 +74,10 @@ def test_binance_is_read_page_by_page_and_later_only_for_what_is_new(
             )
         )
     assert second.success
-    (asked,) = [request for request in venue.requests if request.path == "/api/v3/klines"]
-    assert int(asked.query["startTime"]) == (_START + 6_000 * _HOUR).value // 1_000_000
+    asked = [int(request.query["startTime"]) for request in venue.requests if request.path == "/api/v3/klines"]
+    # What is stored is not asked for again; this venue's clock is years behind ours, which pages of nothing follow.
+    assert asked[0] == (_START + 6_000 * _HOUR).value // 1_000_000
+    assert all(start > (_START + 6_050 * _HOUR).value // 1_000_000 for start in asked[1:])
     assert len(read_frame(shop.artifacts / "data" / "binance" / "BTC-USD" / "bars.parquet")) == 6_050
 
 
