@@ -28,7 +28,7 @@ _N_BINS = _N_EDGES + 1
 _DIGITS = "0123456789ab"
 _PRIOR_ROWS = 1.0
 _LEAST_ROWS = 26 * WINDOW_H
-_MARGIN = 2.0  # of the strangest week in training: chosen on real bars, see docs/statistics.md
+_MARGIN = 2.5  # of the strangest week in training: chosen on real bars, see docs/statistics.md
 _TEXTBOOK = 0.25
 
 
@@ -127,7 +127,7 @@ class FeatureReference:
 def reference_of(features: pd.DataFrame) -> FeatureReference | None:
     """What the training rows look like; None for less than half a year of them, which knows too few weeks.
 
-    The limit of a feature is twice the index of the strangest week of the training rows, taken every
+    The limit of a feature is two and a half times the index of the strangest week of the training rows, taken every
     24 rows, and at least the textbook's 0.25.
 
     Parameters

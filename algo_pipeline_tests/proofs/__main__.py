@@ -93,12 +93,21 @@ def statistics(wanted: Wanted) -> Iterator[Row]:
     yield from proof.prove(extent, wanted.say)
 
 
+def monitoring(wanted: Wanted) -> Iterator[Row]:
+    """How often the watch over a live model is wrong, and how long it takes."""
+    from algo_pipeline_tests.proofs import monitoring as proof
+
+    extent = replace(proof.QUICK if wanted.quick else proof.Extent(), first_seed=wanted.first_seed)
+    yield from proof.prove(extent, wanted.say)
+
+
 PROOFS: dict[str, Callable[[Wanted], Iterator[Row]]] = {
     "parity": parity,
     "exactly-once": exactly_once,
     "latency": latency,
     "leakage": leakage,
     "statistics": statistics,
+    "monitoring": monitoring,
 }
 
 
@@ -107,7 +116,7 @@ PROOFS: dict[str, Callable[[Wanted], Iterator[Row]]] = {
 @click.option("--quick", is_flag=True, help="A small part of each: minutes instead of most of an hour.")
 @click.option("--seed", default=0, show_default=True, help="First seed of the fault schedules and of the kills.")
 def main(proofs: tuple[str, ...], quick: bool, seed: int) -> None:
-    """Prove what is promised: parity, exactly-once, latency, leakage, statistics; all of them unless some are named."""
+    """Prove what is promised, one proof after the other; all of them unless some are named."""
     console, rows = Console(), list[Row]()
     if "parity" in (proofs or PROOFS):
         _real_bars()
