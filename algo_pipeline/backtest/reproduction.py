@@ -1,4 +1,4 @@
-"""Stage by stage, whether what was made again equals what was recorded: bars, dataset, parameters, predictions, report.
+"""Stage by stage, whether what was made again equals what was recorded, from bars to report.
 
 Pure comparisons: whoever calls them reads the record and makes everything again.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.common.storage import json_hash
 from algo_pipeline.research.lineage import BarChanges
 
 _SHOWN = 5
@@ -35,7 +36,7 @@ class Stage:
     Attributes
     ----------
     name : str
-        ``bars``, ``dataset``, ``parameters``, ``predictions`` or ``report``.
+        ``bars``, ``dataset``, ``parameters``, ``predictions``, ``scores`` or ``report``.
     likeness : Likeness
         The finding.
     recorded, found : str
@@ -111,11 +112,17 @@ def compare_dataset(
     return _by_hash("dataset", recorded, found, detail, len(names))
 
 
-def compare_parameters(recorded: str, found: str) -> Stage:
-    """Coefficients or trees of the production model, and its calibrator, by their hash."""
-    return _by_hash(
-        "parameters", recorded, found, "the production model learnt other coefficients, trees or calibrator"
-    )
+def compare_parameters(recorded: str, found: str, recorded_values: Any = None, values: Any = None) -> Stage:
+    """Coefficients or trees of the production model, and its calibrator, by their hash.
+
+    Of a linear model, whose numbers are given too, it is told how many differ, and by how much.
+    """
+    stage = _by_hash("parameters", recorded, found, "the production model has other coefficients, trees or calibrator")
+    if stage.likeness is not Likeness.DIFFERENT or recorded_values is None or values is None:
+        return stage
+    differences = tuple(document_differences(recorded_values, values))
+    detail = f"{len(differences)} numbers of the production model, first {differences[0].path}" if differences else ""
+    return Stage("parameters", stage.likeness, recorded, found, detail, len(differences), _largest(differences))
 
 
 def compare_predictions(
@@ -134,15 +141,16 @@ def compare_predictions(
     return Stage("predictions", Likeness.EQUAL, recorded_hash or found_hash, found_hash)
 
 
-def compare_reports(recorded_hash: str, found_hash: str, differences: tuple[FigureDifference, ...]) -> Stage:
-    """A report's figures, each by its path; all of them count, to the bit."""
+def compare_figures(name: str, recorded: Any, found: Any) -> Stage:
+    """Two plain documents of figures, each figure by its path; all of them count, to the bit."""
+    recorded_hash, found_hash = json_hash(recorded), json_hash(found)
+    differences = tuple(document_differences(recorded, found))
     if not differences:
-        return Stage("report", Likeness.EQUAL, recorded_hash, found_hash)
+        return Stage(name, Likeness.EQUAL, recorded_hash, found_hash)
     shown = "; ".join(each.describe() for each in differences[:_SHOWN])
     more = f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
-    gaps = [each.distance for each in differences if math.isfinite(each.distance)]
-    largest = max(gaps, default=math.nan)
-    return Stage("report", Likeness.DIFFERENT, recorded_hash, found_hash, shown + more, len(differences), largest)
+    detail, n_different = shown + more, len(differences)
+    return Stage(name, Likeness.DIFFERENT, recorded_hash, found_hash, detail, n_different, _largest(differences))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +198,12 @@ def _by_hash(name: str, recorded: str, found: str, detail: str, n_different: int
     if recorded == found:
         return Stage(name, Likeness.EQUAL, recorded, found)
     return Stage(name, Likeness.DIFFERENT, recorded, found, detail, n_different)
+
+
+def _largest(differences: tuple[FigureDifference, ...]) -> float:
+    """NaN if one of them is no difference between numbers."""
+    gaps = [each.distance for each in differences]
+    return max(gaps) if gaps and not any(math.isnan(gap) for gap in gaps) else math.nan
 
 
 def _row_differences(recorded: pd.DataFrame, found: pd.DataFrame) -> tuple[int, float, str]:

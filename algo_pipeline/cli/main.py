@@ -26,6 +26,8 @@ _MODULES = MappingProxyType(
         "promote": "promote",
         "reproduce": "reproduce",
         "explain": "explain",
+        "export": "export",
+        "verify": "verify",
         "halt": "controls",
         "resume": "controls",
         "doctor": "doctor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,23 +18,31 @@ from algo_pipeline.backtest.reproduction import (
     Stage,
     compare_bars,
     compare_dataset,
+    compare_figures,
     compare_parameters,
     compare_predictions,
-    compare_reports,
-    document_differences,
 )
 from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, StorageError
 from algo_pipeline.common.machine import environment, environment_changes
-from algo_pipeline.common.storage import frame_hash, json_hash
+from algo_pipeline.common.storage import frame_hash, json_hash, to_json
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.models.linear_scorer import LinearScorer, is_linear
 from algo_pipeline.models.parameter_hash import parameter_hash
-from algo_pipeline.registry.logged_run import REPORT_FILE, REPORT_TAG, LoggedRun, predictions_hash
+from algo_pipeline.registry.logged_run import (
+    METRICS_FILE,
+    PARAMETERS_FILE,
+    REPORT_FILE,
+    REPORT_TAG,
+    LoggedRun,
+    predictions_hash,
+)
 from algo_pipeline.research.evaluate import Evaluation, evaluate
 from algo_pipeline.research.lineage import BarChanges, Lineage, bar_changes, column_hashes
 from algo_pipeline.research.pipeline import ResearchResult, run_research
 from algo_pipeline.research.recipe import Recipe
+from algo_pipeline.research.report import evaluation_document
 from algo_pipeline.research.trials import TrialSummary
 from algo_pipeline.strategy.catalog import strategy_from_document
 
@@ -82,8 +91,9 @@ def reproduce(run: LoggedRun, stored: pd.DataFrame) -> Reproduction:
         compare_dataset(
             lineage.dataset_hash, made.dataset.content_hash, lineage.dataset_columns, column_hashes(made.dataset)
         ),
-        compare_parameters(lineage.parameters_hash, parameter_hash(made.production)),
+        _parameters_stage(run, lineage, made),
         compare_predictions(lineage.predictions_hash, predictions_hash(made.oos), run.predictions(), made.oos),
+        _scores_stage(run, made),
         _report_stage(run, lineage, recipe, bars, made),
     )
     return Reproduction(stages, environment_changes(lineage.environment, environment()))
@@ -118,12 +128,31 @@ def report_stage(
         facts.trials,
     )
     found = report_document(inputs)
-    return compare_reports(recorded_hash, json_hash(found), tuple(document_differences(recorded, found)))
+    return compare_figures("report", recorded, found)
 
 
 def _bars_stage(run: LoggedRun, lineage: Lineage, bars: pd.DataFrame) -> Stage:
     found = frame_hash(bars)
     return compare_bars(lineage.bars_hash, found, _changes(run, lineage, bars) if found != lineage.bars_hash else None)
+
+
+def _parameters_stage(run: LoggedRun, lineage: Lineage, made: ResearchResult) -> Stage:
+    """A linear model's numbers must be those of their hash as well."""
+    values, recorded = None, run.document(PARAMETERS_FILE)
+    if is_linear(made.production):
+        values = json.loads(to_json(LinearScorer.from_estimator(made.production).to_document()))
+    if recorded is not None and json_hash(recorded) != (lineage.parameters_hash or json_hash(recorded)):
+        detail = f"{PARAMETERS_FILE} is not what was logged: its hash differs"
+        return Stage("parameters", Likeness.DIFFERENT, lineage.parameters_hash, json_hash(recorded), detail)
+    return compare_parameters(lineage.parameters_hash, parameter_hash(made.production), recorded, values)
+
+
+def _scores_stage(run: LoggedRun, made: ResearchResult) -> Stage:
+    recorded = run.document(METRICS_FILE)
+    if recorded is None:
+        return Stage("scores", Likeness.UNKNOWN, detail=f"the run has no {METRICS_FILE}")
+    found = json.loads(to_json(evaluation_document(made.evaluation)))
+    return compare_figures("scores", recorded, found)
 
 
 def _changes(run: LoggedRun, lineage: Lineage, bars: pd.DataFrame) -> BarChanges | None:

@@ -12,8 +12,9 @@ from algo_pipeline.common.machine import environment
 from algo_pipeline.common.storage import frame_hash, json_hash, to_json
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.interfaces.strategy import StrategyInterface
+from algo_pipeline.models.linear_scorer import LinearScorer, is_linear
 from algo_pipeline.models.parameter_hash import parameter_hash
-from algo_pipeline.registry.logged_run import FINGERPRINTS_FILE, LINEAGE_FILE, predictions_hash
+from algo_pipeline.registry.logged_run import FINGERPRINTS_FILE, LINEAGE_FILE, PARAMETERS_FILE, predictions_hash
 from algo_pipeline.registry.records import TrainingRecord
 from algo_pipeline.research.lineage import Lineage, bar_fingerprints, column_hashes
 from algo_pipeline.strategy.catalog import strategy_document
@@ -52,6 +53,9 @@ def with_lineage(
         LINEAGE_FILE: to_json(document).encode(),
         FINGERPRINTS_FILE: bar_fingerprints(bars).astype("<u4").tobytes(),
     }
+    if is_linear(training.estimator):
+        scorer = LinearScorer.from_estimator(training.estimator)
+        files[PARAMETERS_FILE] = to_json(scorer.to_document()).encode()
     return dataclasses.replace(record, parameters={**record.parameters, **hashes}, files={**record.files, **files})
 
 

@@ -42,7 +42,9 @@ def stage(result: Reproduction, name: str):
 def test_a_training_made_again_is_equal_in_every_stage_though_the_store_has_grown(run, bars):
     later = bars.tail(50).set_axis(bars.tail(50).index + pd.Timedelta(hours=50))
     result = reproduce(run, pd.concat([bars, later]))
-    assert likeness(result) == dict.fromkeys(["bars", "dataset", "parameters", "predictions", "report"], "equal")
+    assert likeness(result) == dict.fromkeys(
+        ["bars", "dataset", "parameters", "predictions", "scores", "report"], "equal"
+    )
     assert result.is_equal
     assert result.first_difference is None
     assert result.environment_changes == ()
