@@ -166,10 +166,12 @@ def _is_same(found: Explanation) -> bool | None:
     decision, again = found.story.decision, found.recomputed
     if again is None or decision is None:
         return None
+    if found.other_close:
+        return False
     if found.is_confirmed or again.probability is None or decision.prob is None:
         return found.is_confirmed
     is_exact = found.bundle is not None and found.bundle.scorer is not None and decision.details["features_exact"]
-    return not is_exact and not found.other_close and abs(again.probability - decision.prob) <= TOLERANCE
+    return not is_exact and abs(again.probability - decision.prob) <= TOLERANCE
 
 
 def _signal_check(story: HourStory, bundle: ChampionBundle) -> Check:

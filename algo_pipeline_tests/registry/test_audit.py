@@ -82,13 +82,13 @@ def edited(old: str, new: str) -> Change:
     return change
 
 
-def digit_changed(line: int) -> Change:
-    """Another last digit in one line of a table."""
+def number_changed(line: int, column: int = 1) -> Change:
+    """A slightly other number in one line of a table."""
 
     def change(data: bytes) -> bytes:
         lines = data.decode().splitlines(keepends=True)
         cells = lines[line].split(",")
-        cells[1] = repr(float(cells[1]) * (1 + 2e-5))
+        cells[column] = repr(float(cells[column]) * (1 + 2e-5))
         lines[line] = ",".join(cells)
         return "".join(lines).encode()
 
@@ -121,8 +121,8 @@ def test_an_exported_run_is_verified_in_every_part(run_parts, tmp_path):
 
 
 FORGED_RUN = [
-    ("bars.csv", digit_changed(900), "bars"),
-    ("run/tables/oos_probabilities.csv", digit_changed(10), "predictions"),
+    ("bars.csv", number_changed(900), "bars"),
+    ("run/tables/oos_probabilities.csv", number_changed(10), "predictions"),
     ("run/lineage/parameters.json", figure_changed("weights"), "parameters"),
     ("run/backtest/report.json", figure_changed("metrics", "strategy", "total_return"), "report"),
     ("run/metrics.json", figure_changed("oos", "log_loss"), "scores"),
@@ -169,7 +169,7 @@ FORGED_HOUR = [
     ("journal.jsonl", lambda data: b"", "journal"),
     ("bundle.json", figure_changed("enter_threshold"), "bundle"),
     ("bundle.json", lambda data: b"{", "bundle"),
-    ("bars.csv", digit_changed(701), "probability"),
+    ("bars.csv", number_changed(701, column=4), "probability"),
     ("bars.csv", lambda data: b"timestamp,open\n1,2\n", "probability"),
 ]
 
