@@ -16,6 +16,7 @@ _MODULES = MappingProxyType(
         "research": "research",
         "sweep": "sweep",
         "leaderboard": "leaderboard",
+        "search": "search",
         "ui": "ui",
         "sandbox": "sandbox",
         "rehearse": "rehearse",

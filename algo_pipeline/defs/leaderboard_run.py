@@ -1,7 +1,7 @@
 """A leaderboard from stored features and labels to MLflow and the ledger; imported when it is made."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
 import pandas as pd
@@ -32,14 +32,10 @@ class Wish:
     calibrators: tuple[str, ...] = ()
 
     def line_up(self, traded: Recipe) -> tuple[Recipe, ...]:
-        """The candidates, on the folds of the traded recipe, which is one of them if its label is."""
-        return line_up(
-            self.labels or BINARY_LABELS,
-            self.models or MODEL_KINDS,
-            self.calibrators or CALIBRATOR_KINDS,
-            traded.split,
-            (traded,),
-        )
+        """The candidates, on the folds of the traded recipe, which takes part for every label."""
+        labels = self.labels or BINARY_LABELS
+        guests = tuple(replace(traded, label=label) for label in labels if label in BINARY_LABELS)
+        return line_up(labels, self.models or MODEL_KINDS, self.calibrators or CALIBRATOR_KINDS, traded.split, guests)
 
 
 @dataclass(frozen=True, slots=True)

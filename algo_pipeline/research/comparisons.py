@@ -118,6 +118,24 @@ def corrected_comparisons(
     )
 
 
+def comparison_among(values: FloatArray, n_comparisons: int, seed: int = SEED) -> CorrectedComparison:
+    """The latest of several comparisons made one after another on the same rows, corrected for all (Bonferroni).
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Loss of the candidate minus that of its reference, row by row in order of time; n >= 2.
+    n_comparisons : int
+        How many were made up to now, this one included.
+    seed : int
+        Of the bootstrap.
+    """
+    found = _Difference.of(values, N_RESAMPLES, seed)
+    p_value = found.p_value()
+    paired = found.comparison((1.0 - LEVEL) / n_comparisons)
+    return CorrectedComparison(paired, p_value, min(1.0, n_comparisons * p_value), n_comparisons)
+
+
 def holm(p_values: FloatArray) -> FloatArray:
     """Holm's adjusted p-values, shape (m,): the k-th smallest times m − k + 1, never falling with k, at most 1."""
     order = np.argsort(p_values, kind="stable")

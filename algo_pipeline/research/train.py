@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
     from algo_pipeline.models.shrinkage import TrainFacts
 
-__all__ = ["OOS_COLUMNS", "Recipe", "fit_calibrators", "fit_models", "predict", "stitch_probabilities"]
+__all__ = ["OOS_COLUMNS", "Recipe", "fit_calibrators", "fit_models", "predict", "score_fold", "stitch_probabilities"]
 
 OOS_COLUMNS = ("probability", "outcome", "base_rate", "fold")
 
@@ -101,10 +101,22 @@ def stitch_probabilities(
     """
     _require_one_per_fold(calibrated, plan)
     parts = [
-        _score_fold(dataset, fold, number, estimator)
+        score_fold(dataset, fold, number, estimator)
         for number, (fold, estimator) in enumerate(zip(plan.folds, calibrated, strict=False))
     ]
     return pd.concat(parts)
+
+
+def score_fold(dataset: Dataset, fold: Fold, number: int, estimator: CalibratedClassifier) -> pd.DataFrame:
+    """The rows of one fold's test block, in the form of :func:`stitch_probabilities`."""
+    features = dataset.features.iloc[fold.test]
+    values = {
+        "probability": predict(estimator, features),
+        "outcome": dataset.target.to_numpy()[fold.test],
+        "base_rate": float(dataset.target.to_numpy()[fold.train].mean()),
+        "fold": np.int64(number),
+    }
+    return pd.DataFrame(values, index=features.index, columns=list(OOS_COLUMNS))
 
 
 def predict(estimator: CalibratedClassifier, features: pd.DataFrame) -> FloatArray:
@@ -131,17 +143,6 @@ def _facts(y: IntArray, fold: Fold, recipe: Recipe) -> TrainFacts:
     from algo_pipeline.models.shrinkage import TrainFacts
 
     return TrainFacts(float(y[fold.base].mean()), float(y[fold.train].mean()), recipe.label_spec.horizon_bars)
-
-
-def _score_fold(dataset: Dataset, fold: Fold, number: int, estimator: CalibratedClassifier) -> pd.DataFrame:
-    features = dataset.features.iloc[fold.test]
-    values = {
-        "probability": predict(estimator, features),
-        "outcome": dataset.target.to_numpy()[fold.test],
-        "base_rate": float(dataset.target.to_numpy()[fold.train].mean()),
-        "fold": np.int64(number),
-    }
-    return pd.DataFrame(values, index=features.index, columns=list(OOS_COLUMNS))
 
 
 def _require_matching(dataset: Dataset, plan: SplitPlan, recipe: Recipe) -> None:

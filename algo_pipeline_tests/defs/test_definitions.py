@@ -33,6 +33,7 @@ _ASSETS: dict[str, tuple[str, set[str], set[str]]] = {
     ),
     "challenger": ("training", {"raw_ohlcv", "dataset", "splits", "oos_probabilities"}, {"mlflow", "sklearn"}),
     "leaderboard": ("comparison", {"raw_ohlcv", "features", "labels"}, {"json", "mlflow", "sklearn"}),
+    "searched_recipe": ("comparison", {"raw_ohlcv", "dataset"}, {"json", "mlflow", "optuna"}),
     "backtest_report": (
         "backtesting",
         {"raw_ohlcv", "oos_probabilities", "evaluation", "registered_model"},
@@ -50,7 +51,7 @@ _ASSETS: dict[str, tuple[str, set[str], set[str]]] = {
     "paper_order": ("live", {"live_decision"}, {"alpaca"}),
 }
 _LIVE = {"live_decision", "paper_order"}
-_ON_DEMAND = {"leaderboard"}
+_ON_DEMAND = {"leaderboard", "searched_recipe"}
 # Asset of each check, and whether it blocks.
 _CHECKS = {
     **{claim.name: (claim.asset, True) for claim in CLAIMS},
@@ -128,6 +129,7 @@ def test_the_jobs_run_in_process_one_symbol_at_a_time(definitions: dg.Definition
         "research": set(_ASSETS) - _LIVE - _ON_DEMAND,
         "ingest": {"raw_ohlcv"},
         "compare_models": {"leaderboard"},
+        "search": {"searched_recipe"},
     }
     for name, assets in expected.items():
         job = definitions.resolve_job_def(name)
