@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from algo_pipeline.backtest.reproduction import Likeness, Reproduction, Stage
@@ -35,6 +37,9 @@ from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 
 TOLERANCE = 1e-9
 """How far numbers may be apart where packages or processor are not those that made them."""
+
+
+_MODEL_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,8 @@ def _run_checks(archive: AuditArchive) -> tuple[tuple[Check, ...], tuple[str, ..
         run = run_from_files(archive.files)
         bars = bars_from_csv(archive.files.get(BARS, b""))
         again = reproduce(run, bars)
-    except AlgoPipelineError as error:
-        return (*ledgers, Check("run", False, error.message)), ()
+    except (AlgoPipelineError, *NOT_READABLE) as error:
+        return (*ledgers, Check("run", False, _said(error))), ()
     oos, lineage = run.predictions(), run.lineage()
     figures: Check | None = None
     if oos is not None:
@@ -155,6 +160,7 @@ def _decision_checks(archive: AuditArchive, story: HourStory) -> Iterator[Check]
 
 
 def _probability_check(archive: AuditArchive, story: HourStory, bundle: ChampionBundle) -> Check:
+    _require_modest(bundle)
     if BARS not in archive.files:
         return Check("probability", None, "the file holds no bars")
     found = explain(story, bundle, bars_from_csv(archive.files[BARS]))
@@ -220,6 +226,23 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
     """A check, failed where what it reads is damaged."""
     try:
         found = check()
-    except AlgoPipelineError as error:
-        return Check(name, False, error.message)
+    except (AlgoPipelineError, *NOT_READABLE) as error:
+        return Check(name, False, _said(error))
     return Check(name, found.passed, found.detail)
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, AlgoPipelineError) else f"it holds what no such file has: {error!r}"
+
+
+def _require_modest(bundle: ChampionBundle) -> None:
+    """Refuse a model whose own file would swell when it is read; CorruptFileError."""
+    if bundle.estimator_skops is None:
+        return
+    try:
+        with zipfile.ZipFile(BytesIO(bundle.estimator_skops)) as archive:
+            n_bytes = sum(info.file_size for info in archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise CorruptFileError(f"The model in {BUNDLE} is damaged: {error}.", "Export it again.") from error
+    if n_bytes > _MODEL_BYTES:
+        raise CorruptFileError(f"The model in {BUNDLE} would take {n_bytes:,} bytes.", "Don't trust this file.")

@@ -84,8 +84,7 @@ def reproduce(run: LoggedRun, stored: pd.DataFrame) -> Reproduction:
     """
     lineage = run.lineage()
     bars = bars_of(lineage, stored)
-    recipe = Recipe.from_document(lineage.recipe)
-    made = run_research(bars, recipe)
+    made = run_research(bars, Recipe.from_document(lineage.recipe))
     stages = (
         _bars_stage(run, lineage, bars),
         compare_dataset(
@@ -94,7 +93,7 @@ def reproduce(run: LoggedRun, stored: pd.DataFrame) -> Reproduction:
         _parameters_stage(run, lineage, made),
         compare_predictions(lineage.predictions_hash, predictions_hash(made.oos), run.predictions(), made.oos),
         _scores_stage(run, made),
-        _report_stage(run, lineage, recipe, bars, made),
+        _report_stage(run, lineage, bars, made),
     )
     return Reproduction(stages, environment_changes(lineage.environment, environment()))
 
@@ -114,11 +113,10 @@ def report_stage(
         detail = f"{REPORT_FILE} is not what was logged: its hash differs"
         return Stage("report", Likeness.DIFFERENT, run.tags[REPORT_TAG], recorded_hash, detail)
     facts = _ReportFacts.of(recorded, lineage)
-    recipe = Recipe.from_document(lineage.recipe)
     inputs = make_report(
         Symbol.parse(lineage.symbol),
         lineage.source,
-        recipe,
+        Recipe.from_document(lineage.recipe),
         facts.model_version,
         bars,
         oos,
@@ -160,7 +158,7 @@ def _changes(run: LoggedRun, lineage: Lineage, bars: pd.DataFrame) -> BarChanges
     return None if recorded is None else bar_changes(recorded, to_utc(lineage.first_bar), bars)
 
 
-def _report_stage(run: LoggedRun, lineage: Lineage, recipe: Recipe, bars: pd.DataFrame, made: ResearchResult) -> Stage:
+def _report_stage(run: LoggedRun, lineage: Lineage, bars: pd.DataFrame, made: ResearchResult) -> Stage:
     try:
         return report_stage(run, lineage, bars, made.oos, made.evaluation)
     except CorruptFileError as error:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -187,6 +190,27 @@ def test_what_is_not_in_the_file_is_said_to_be_unchecked(hour_parts, tmp_path):
     found = verified(tmp_path / "a.zip", "hour", {"journal.jsonl": hour_parts["journal.jsonl"]})
     assert found.is_sound
     assert {check.name: check.passed for check in found.checks}["bundle"] is None
+
+
+def test_a_model_that_would_swell_when_it_is_read_is_refused(hour_parts, tmp_path):
+    bomb = BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", bytes(1 << 28))
+        archive.writestr("more", b"x")
+    document = json.loads(hour_parts["bundle.json"])
+    document |= {"scorer": None, "estimator_skops": base64.b64encode(bomb.getvalue()).decode()}
+    found = verified(tmp_path / "a.zip", "hour", {**hour_parts, "bundle.json": json.dumps(document).encode()})
+    assert {"bundle", "probability"} <= set(found.failed)
+    assert any("would take" in check.detail for check in found.checks)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("run/config.json", b"[]"), ("run/backtest/report.json", b"[1]"), ("run/metrics.json", b"7"), ("bars.csv", b"")],
+)
+def test_content_of_another_shape_fails_by_name_and_raises_nothing(run_parts, tmp_path, name, content):
+    found = verified(tmp_path / "a.zip", "run", {**run_parts, name: content})
+    assert found.failed
 
 
 def test_bars_keep_their_bits_as_text():
