@@ -122,6 +122,7 @@ def sandbox_environment(url: str) -> dict[str, str]:
     return {f"ALGO_TRADER_{name}": url for name in names} | {
         "ALGO_TRADER_HISTORY_START": HISTORY_START.isoformat(),
         "ALGO_TRADER_SIMULATED_SEED": "7",
+        "ALGO_TRADER_DRIFT_ABSTENTION": "false",  # the sample model is sure of itself, and wrong, on these bars
     }
 
 

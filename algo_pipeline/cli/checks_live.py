@@ -11,7 +11,7 @@ import pandas as pd
 from algo_pipeline.broker.alpaca import AlpacaBroker
 from algo_pipeline.broker.auth import PaperAccess, can_trade, require_paper
 from algo_pipeline.cli.checks import Check, fail, failed, ok, warn
-from algo_pipeline.cli.live_status import way_out
+from algo_pipeline.cli.live_status import RESUME, way_out
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import AlgoPipelineError, BrokerError
 from algo_pipeline.common.formatting import minute, number
@@ -24,6 +24,7 @@ from algo_pipeline.live.journal import TORN_FILE, Journal
 from algo_pipeline.live.monitoring import overdue_hours
 from algo_pipeline.live.reconciliation import require_same_account
 from algo_pipeline.live.state import LiveState, StateStore
+from algo_pipeline.live.watch_report import watch_words
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.champion import DeployedChampion
 from algo_pipeline.sources.catalog import make_source
@@ -172,7 +173,7 @@ def live_state(folder: Path) -> LiveState:
 
 def trading(settings: Settings, state: LiveState, venue: Venue) -> Iterator[Check]:
     """What keeps trading from going on."""
-    way = way_out(state)
+    way = way_out(state, drift_abstention=settings.drift_abstention)
     if state.stopped is not None:
         yield fail("trading", f"Stopped: {state.stopped}.", f"Look at the account, then: {way}", "trading_stopped")
     elif state.killed_at is not None:
@@ -188,6 +189,17 @@ def trading(settings: Settings, state: LiveState, venue: Venue) -> Iterator[Chec
         span = f"{minute(overdue.first)} to {minute(overdue.last)} UTC"
         remedy = "See the check of the schedule; the next run journals them as missed."
         yield warn("trading", f"{overdue.hours} h without a decision: {span}.", remedy)
+
+
+def watch(state: LiveState) -> Iterator[Check]:
+    """What the watch says of each symbol's probabilities and features."""
+    for symbol, seen in state.watches.items():
+        name = f"watch {symbol}"
+        if seen.alarm is None:
+            yield ok(name, watch_words(seen))
+        else:
+            words = f"Since {minute(seen.alarm.bar)} UTC: {seen.alarm.text}."
+            yield warn(name, words, f"Look at the source and at recent months, retrain, then: {RESUME}")
 
 
 def alerts(settings: Settings) -> Iterator[Check]:

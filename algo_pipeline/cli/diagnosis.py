@@ -73,6 +73,7 @@ def _account(settings: Settings) -> Iterator[Check]:
     yield from checked("lock", partial(live.runner_lock, folder))
     yield from checked("journal", partial(live.journal, folder))
     yield from checked("trading", partial(live.trading, settings, state, venue))
+    yield from checked("watch", partial(live.watch, state))
     yield from checked("alerts", partial(live.alerts, settings))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -19,9 +19,11 @@ from algo_pipeline.live.lines import JournalLine
 from algo_pipeline.live.monitoring import SessionFigures, overdue_hours, session_figures
 from algo_pipeline.live.reconciliation import plain
 from algo_pipeline.live.state import Intent, LiveState
+from algo_pipeline.live.watch_records import SymbolWatch, drift_document
+from algo_pipeline.live.watch_report import shadow_scores, watch_words
 
 _TICK = pd.Timedelta(minutes=1)
-_RESUME = 'algo-pipeline resume --reason "…"'
+RESUME = 'algo-pipeline resume --reason "…"'
 _ADOPT = 'algo-pipeline resume --adopt --reason "…"'
 
 
@@ -75,22 +77,25 @@ def status_document(
         "kill_switch": {"latched_at": state.killed_at, "max_drawdown": settings.max_drawdown},
         "halted": None if state.halted is None else {"reason": state.halted, "flatten": state.flatten},
         "stopped": state.stopped,
-        "way_out": way_out(state),
+        "way_out": way_out(state, drift_abstention=settings.drift_abstention),
         "open_intents": [_intent(intent) for intent in state.open_intents.values()],
         "exiting": sorted(map(str, state.exiting)),
         "overdue": _overdue(state, broker.now, settings.max_decision_delay),
         "orders_today": _orders_today(state, broker.now),
         "next_tick": next_tick(wall),
         "broker": _broker(broker),
+        "watch": [_watch(settings, symbol, watch) for symbol, watch in state.watches.items()],
+        "challengers": [asdict(score) | {"symbol": str(score.symbol)} for score in shadow_scores(lines)],
         "session": _session(settings, lines),
     }
 
 
-def way_out(state: LiveState) -> str | None:
+def way_out(state: LiveState, *, drift_abstention: bool) -> str | None:
     """The command that lets trading go on; None where nothing keeps it."""
     if state.stopped is not None:
         return _ADOPT
-    return _RESUME if state.killed_at is not None or state.halted is not None else None
+    abstains = drift_abstention and bool(state.alarms)
+    return RESUME if state.killed_at is not None or state.halted is not None or abstains else None
 
 
 def next_tick(wall: pd.Timestamp) -> pd.Timestamp:
@@ -115,6 +120,22 @@ def expected_account(state: LiveState, rules: BacktestConfig) -> tuple[Decimal, 
         else:
             held[fill.symbol], cash = before + fill.quantity, cash - notional * (1 + fee)
     return cash, {symbol: quantity for symbol, quantity in held.items() if quantity > 0}
+
+
+def _watch(settings: Settings, symbol: Symbol, watch: SymbolWatch) -> dict[str, Any]:
+    monitor, alarm = watch.calibration, watch.alarm
+    return {
+        "symbol": str(symbol),
+        "label": watch.label,
+        "outcomes": 0 if monitor is None else monitor.n_bets,
+        "evidence": None if monitor is None else monitor.present_evidence,
+        "highest_evidence": None if monitor is None else monitor.evidence,
+        "alarm_at": None if monitor is None else monitor.threshold(),
+        "drift": None if watch.drift is None else drift_document(watch.drift),
+        "alarm": None if alarm is None else {"bar": alarm.bar, "kind": alarm.kind.value, "text": alarm.text},
+        "abstains": alarm is not None and settings.drift_abstention,
+        "words": watch_words(watch),
+    }
 
 
 def _positions(state: LiveState, held: Mapping[Symbol, Decimal]) -> list[dict[str, Any]]:

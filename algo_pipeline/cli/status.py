@@ -90,6 +90,7 @@ def _print(document: dict[str, Any]) -> None:
         console.print(_decisions(document))
     for intent in document["open_intents"]:
         console.print("Outcome unknown: {order_id} ({side} {quantity} {symbol}).".format(**intent), soft_wrap=True)
+    _print_watch(console, document)
     _print_session(console, document["session"])
     console.print(f"Next tick of the schedule: {minute(document['next_tick'])} UTC, while `make ui` runs.")
 
@@ -124,6 +125,12 @@ def _print_what_keeps(console: Console, document: dict[str, Any]) -> None:
         told.append(f"Halted: {halted['reason']}; nothing is bought{sold}.")
     if document["stopped"] is not None:
         told.append(f"Stopped: {document['stopped']}; nothing is traded.")
+    for watch in document["watch"]:
+        if watch["alarm"] is not None:
+            follows = "it buys nothing" if watch["abstains"] else "it trades on, as the settings want"
+            told.append(
+                f"{watch['symbol']}, since {minute(watch['alarm']['bar'])} UTC: {watch['alarm']['text']}; {follows}."
+            )
     if document["overdue"] is not None:
         span = document["overdue"]
         told.append(f"{span['hours']} h without a decision: {minute(span['from'])} to {minute(span['to'])} UTC.")
@@ -138,6 +145,24 @@ def _table(*titles: str, left: int = 1) -> Table:
     for place, title in enumerate(titles):
         table.add_column(title, justify="left" if place < left else "right")
     return table
+
+
+def _print_watch(console: Console, document: dict[str, Any]) -> None:
+    """How far each model is trusted, and what its challenger would have said."""
+    for watch in document["watch"]:
+        console.print(f"Watch over {watch['symbol']}: {watch['words']}.", soft_wrap=True)
+    for score in document["challengers"]:
+        console.print(
+            f"Challenger of {score['symbol']}, version {score['model_version']}, {score['hours']} known hours: "
+            f"log loss {number(score['challenger_log_loss'], 4)}, "
+            f"the champion's {number(score['champion_log_loss'], 4)}, "
+            f"difference {score['difference']:+.4f}{_error(score['standard_error'])}.",
+            soft_wrap=True,
+        )
+
+
+def _error(standard_error: float | None) -> str:
+    return "" if standard_error is None else f" ± {standard_error:.4f}"
 
 
 def _positions(document: dict[str, Any]) -> Table:

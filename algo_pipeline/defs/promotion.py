@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -16,15 +16,18 @@ from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.registration import register
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import span_metadata, stage
-from algo_pipeline.registry.bundle import ChampionBundle
+from algo_pipeline.registry.bundle import BundleStore, ChampionBundle
 from algo_pipeline.registry.deployment import make_bundle
 from algo_pipeline.registry.ledger import GATE, PromotionEntry
 from algo_pipeline.registry.mlflow_registry import CHALLENGER
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.registry.succession import Succession
 from algo_pipeline.research.dataset import Dataset
-from algo_pipeline.research.promotion import GateDecision, Policy, judge
+from algo_pipeline.research.promotion import GateDecision, Policy, Trading, judge
 from algo_pipeline.research.splits import SplitPlan
+
+if TYPE_CHECKING:
+    from algo_pipeline.research.train import Recipe
 
 _WAIT_FOR_OTHER_PROMOTION_S = 60.0
 
@@ -49,7 +52,8 @@ class Promotion:
     code_version="1",
     output_required=False,
     description="The other kind of model on the same rows and folds, registered beside the traded one and compared "
-    "with it hour by hour. It is never promoted from here: set ALGO_TRADER_MODEL to make it the traded recipe. "
+    "with it hour by hour; live hours journal what it would have said. It is never promoted from here: set "
+    "ALGO_TRADER_MODEL to make it the traded recipe. "
     "ALGO_TRADER_CHALLENGER=false leaves it out.",
 )
 def challenger(
@@ -75,6 +79,9 @@ def challenger(
         scores = evaluate(oos)
         version = register(context, pipeline, data, recipe, calibrated[-1], oos, scores, raw_ohlcv)
         pipeline.registry().set_alias(version.model_name, CHALLENGER, version.version)
+        symbol = partition_symbol(context.partition_key)
+        bundle = _bundle(pipeline, symbol, data, recipe, calibrated[-1], version, Trading.FLAT)
+        BundleStore(pipeline.settings().artifacts_dir, CHALLENGER).deploy(bundle)
         paired = compare_log_loss(oos, oos_probabilities)
         context.add_output_metadata(
             {
@@ -132,7 +139,8 @@ def promotion(
             entry = _entry(pipeline, symbol, registered_model, deployed, decision)
             if decision.deployed:
                 estimator = calibrator.production
-                succession.hand_over(entry, _bundle(pipeline, symbol, data, estimator, registered_model, decision))
+                bundle = _bundle(pipeline, symbol, data, recipe, estimator, registered_model, decision.trading)
+                succession.hand_over(entry, bundle)
             else:
                 succession.record(entry)
         _tag(pipeline, registered_model, decision)
@@ -180,9 +188,10 @@ def _bundle(
     pipeline: Pipeline,
     symbol: Symbol,
     data: Dataset,
+    recipe: "Recipe",
     estimator: Any,
     version: RegisteredVersion,
-    decision: GateDecision,
+    trading: Trading,
 ) -> ChampionBundle:
     settings, source = pipeline.settings(), pipeline.market_data()
     return make_bundle(
@@ -190,11 +199,11 @@ def _bundle(
         source=source.name,
         venue_symbol=source.venue_symbol(symbol),
         dataset=data,
-        recipe=pipeline.recipe(),
+        recipe=recipe,
         estimator=estimator,
         config=settings.backtest_config(),
         history_start=pipeline.bars(symbol).index[0],
-        trading=decision.trading,
+        trading=trading,
         version=version,
         strategy=pipeline.strategy(),
     )

@@ -11,15 +11,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from algo_pipeline.cli import checks_machine, diagnosis
+from algo_pipeline.cli import checks_live, checks_machine, diagnosis
 from algo_pipeline.cli.checks import Check, Level, checked, ok
 from algo_pipeline.common.errors import StorageError
 from algo_pipeline.common.locks import file_lock, lock_holder
 from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.live_automation import hourly_decision
+from algo_pipeline.live.state import LiveState, fold
 from algo_pipeline.registry.trials import Forecast, Trial, TrialKind, TrialLedger
 from algo_pipeline.sandbox.faults import Fault, FaultKind
 from algo_pipeline_tests.cli.ended import Command
+from algo_pipeline_tests.live import lines as journal
 from algo_pipeline_tests.live_shop import LiveShop, hour
 from algo_pipeline_tests.workshop import fingerprints
 
@@ -77,6 +79,17 @@ def test_a_harmed_ledger_of_trials_is_a_warning_that_says_what_it_costs(live: Li
     told = found()["trials"]
     assert told["level"] == "WARN"
     assert "No edge is claimed until it is whole." in told["message"]
+
+
+def test_the_watch_says_how_far_a_model_is_trusted_and_an_alarm_is_a_warning_with_its_way_out() -> None:
+    calm = fold(LiveState(), journal.lines_of(journal.watched(0), journal.watched(2)))
+    (check,) = checks_live.watch(calm)
+    assert (check.name, check.level) == ("watch BTC/USD", Level.OK)
+    assert "rsi_14 is nearest its limit" in check.message
+    alarmed = fold(LiveState(), journal.lines_of(journal.watched(0, alarm="features")))
+    (check,) = checks_live.watch(alarmed)
+    assert (check.level, "odd" in check.message) == (Level.WARN, True)
+    assert 'algo-pipeline resume --reason "…"' in (check.remedy or "")
 
 
 def test_it_is_for_people_too(live: LiveShop, command: Command) -> None:

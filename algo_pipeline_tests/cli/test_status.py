@@ -14,11 +14,13 @@ from algo_pipeline.common.config import Settings
 from algo_pipeline.common.locks import file_lock
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Side
+from algo_pipeline.live.events import Event
 from algo_pipeline.live.state import LiveState, fold
 from algo_pipeline.live.state_records import Fill
+from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline_tests.cli.ended import Command
 from algo_pipeline_tests.live import lines as journal
-from algo_pipeline_tests.live_shop import BTC, LiveShop, hour
+from algo_pipeline_tests.live_shop import BTC, LiveShop, bundle, hour
 
 NOBODY = BrokerAnswer("not configured", "", None, journal.hour(100))
 
@@ -29,6 +31,26 @@ class TestAgainstASandbox:
         assert ended.code == 0
         assert "No bar has been decided on yet" in ended.out
         assert command("status", "--json").json()["session"]["metrics"] == {}
+
+    def test_it_tells_how_far_the_model_is_trusted_and_what_its_challenger_would_have_said(
+        self, live: LiveShop, command: Command
+    ) -> None:
+        live.deploy()
+        BundleStore(live.shop.artifacts, "challenger").deploy(bundle(1.0, model_version="9"))
+        hours = ("--from", hour(0).isoformat(), "--to", hour(10).isoformat())
+        command("replay", *hours, ALGO_TRADER_CHALLENGER="true")
+        document = command("status", "--json").json()
+        (watch,), (challenger,) = document["watch"], document["challengers"]
+        assert (watch["symbol"], watch["label"], watch["abstains"]) == ("BTC/USD", "direction_1h", False)
+        assert watch["alarm"]["kind"] == "calibration"  # the sample model is sure of itself on bars that it never saw
+        assert 2 <= watch["outcomes"] < 9
+        assert (challenger["model_version"], challenger["hours"], challenger["difference"]) == ("9", 9, 0.0)
+        shadows = [line.signal for line in live.lines if line.event is Event.SHADOW]
+        assert shadows == ["FLAT"] * 11
+        told = command("status").out
+        assert f"Watch over BTC/USD: {watch['outcomes']} outcomes, evidence" in told
+        assert "it trades on, as the settings want" in told
+        assert "Challenger of BTC/USD, version 9, 9 known hours" in told
 
     def test_it_tells_holdings_decisions_and_figures(self, live: LiveShop, command: Command) -> None:
         live.deploy()
@@ -102,11 +124,11 @@ class TestAgainstASandbox:
 
 class TestDocument:
     def test_what_keeps_trading_from_going_on_has_its_way_out(self) -> None:
-        assert way_out(LiveState()) is None
+        assert way_out(LiveState(), drift_abstention=True) is None
         for state in (LiveState(killed_at=hour(0)), LiveState(halted="x")):
-            assert way_out(state) == 'algo-pipeline resume --reason "…"'
+            assert way_out(state, drift_abstention=True) == 'algo-pipeline resume --reason "…"'
         stopped = LiveState(stopped="x", halted="y")
-        assert way_out(stopped) == 'algo-pipeline resume --adopt --reason "…"'
+        assert way_out(stopped, drift_abstention=True) == 'algo-pipeline resume --adopt --reason "…"'
 
     @pytest.mark.parametrize(
         ("wall", "tick"),
@@ -148,6 +170,19 @@ class TestDocument:
         settings = Settings(_env_file=None)
         document = status_document(settings, fold(LiveState(), lines), lines, NOBODY, journal.hour(2), n=1)
         assert [row["order_id"] for row in document["open_intents"]] == ["algo-x"]
+
+    def test_an_alarm_of_the_watch_is_told_with_its_way_out(self) -> None:
+        lines = journal.lines_of(journal.started(), *(journal.watched(bar) for bar in range(4)))
+        alarmed = journal.lines_of(*lines, journal.watched(4, alarm="calibration"))
+        for abstains in (True, False):
+            settings = Settings(_env_file=None, drift_abstention=abstains)
+            document = status_document(settings, fold(LiveState(), alarmed), alarmed, NOBODY, journal.hour(5), n=1)
+            (watch,) = document["watch"]
+            assert watch["alarm"] == {"bar": journal.hour(4), "kind": "calibration", "text": "odd"}
+            assert (watch["symbol"], watch["abstains"], watch["outcomes"]) == ("BTC/USD", abstains, 3)
+            assert document["way_out"] == ('algo-pipeline resume --reason "…"' if abstains else None)
+        calm = status_document(settings, fold(LiveState(), lines), lines, NOBODY, journal.hour(5), n=1)
+        assert (calm["way_out"], calm["watch"][0]["alarm"]) == (None, None)
 
     def test_adopted_coin_that_is_not_traded_is_marked(self) -> None:
         state = dataclasses.replace(LiveState(), holdings={BTC: Decimal(1)}, outside=frozenset({BTC}))

@@ -144,6 +144,10 @@ def test_mlflow_has_one_version_per_recipe_and_the_aliases_point_at_them(materia
         challenger = registry.alias_version(_MODEL, CHALLENGER)
     assert {champion, challenger} == {"1", "2"}
     assert _bundle(materialized).model_version == champion
+    listened_to = BundleStore(materialized.artifacts, "challenger").load(_BTC)
+    assert listened_to is not None
+    assert (listened_to.model_version, listened_to.trading.value) == (challenger, "flat")
+    assert listened_to.recipe_hash != _bundle(materialized).recipe_hash
 
 
 def test_the_champions_run_holds_scores_backtest_gate_and_lineage(materialized: Workshop) -> None:

@@ -138,6 +138,7 @@ def _replayed(
             artifacts_dir=folder,
             symbols=",".join(map(str, scenario.symbols)),
             live_bars_source="binance",
+            drift_abstention=False,  # a backtest does not abstain
         )
         return replay(settings, first, last)
 
