@@ -24,12 +24,21 @@ Line = dict[str, Any]
 class ChainedLines:
     """The lines of ``path``, a file whose name ends in ``.jsonl``.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+    fields : iterable of str
+        What each line must hold: a whole chain of something else in its place is damage too.
+
+    Notes
+    -----
     A last line without its newline, left by a crash while appending, is no line: readers pass over it, and the next
     append moves it to ``name.jsonl.torn``. Any other damage raises CorruptFileError, naming the line and the way out.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, fields: Iterable[str] = ()) -> None:
+        self._path, self._fields = path, frozenset(fields)
         self._head_path = path.with_name(f"{path.name}.head")
 
     @property
@@ -117,7 +126,7 @@ class ChainedLines:
         try:
             head = json.loads(self._head_path.read_bytes())
             return int(head["lines"]), str(head["hash"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
 
     def _require_head(self, head: tuple[int, str] | None, lines: list[Line]) -> None:
@@ -136,7 +145,9 @@ class ChainedLines:
         try:
             line = json.loads(text)
             content = {key: value for key, value in line.items() if key != "hash"}
-            intact = line["hash"] == _content_hash(content) and line["previous"] == previous
+            intact = (
+                line["hash"] == _content_hash(content) and line["previous"] == previous and self._fields <= set(line)
+            )
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             intact = False
         if not intact:

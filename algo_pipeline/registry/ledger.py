@@ -14,6 +14,19 @@ from algo_pipeline.registry.chained_lines import ChainedLines
 GATE = "gate"
 """Who decided, where it was not a person."""
 
+_FIELDS = (
+    "at",
+    "who",
+    "symbol",
+    "label",
+    "candidate_version",
+    "from_version",
+    "to_version",
+    "trading",
+    "policy",
+    "figures",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PromotionEntry:
@@ -74,7 +87,7 @@ class PromotionLedger:
     """``registry/promotions.jsonl``: each line carries the hash of the one before."""
 
     def __init__(self, artifacts_dir: Path) -> None:
-        self._chain = ChainedLines(artifacts_dir / "registry" / "promotions.jsonl")
+        self._chain = ChainedLines(artifacts_dir / "registry" / "promotions.jsonl", _FIELDS)
 
     @property
     def path(self) -> Path:

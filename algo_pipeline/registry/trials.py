@@ -22,6 +22,8 @@ __all__ = ["Forecast", "Trial", "TrialKind", "TrialLedger", "TrialSummary"]
 _HASH_DIGITS = 16  # of 64: among a million trials two agree by chance in one case of forty million
 _SHARPE_DIGITS = 8
 
+_FIELDS = ("symbol", "label", "source", "recipe_hash", "n_days", "strategies", "daily_sharpes")
+
 _Key = tuple[Forecast, str]
 
 
@@ -38,7 +40,7 @@ class TrialLedger:
     """
 
     def __init__(self, artifacts_dir: Path) -> None:
-        self._chain = ChainedLines(artifacts_dir / "registry" / "trials.jsonl")
+        self._chain = ChainedLines(artifacts_dir / "registry" / "trials.jsonl", _FIELDS)
 
     @property
     def path(self) -> Path:

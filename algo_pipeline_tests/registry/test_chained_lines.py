@@ -75,13 +75,25 @@ def test_a_file_that_was_deleted_is_told_until_its_head_is_moved_away_too(chain:
     assert numbers(chain) == [2]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"lines": "x", "hash": ""}', b"\xff\x00"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"lines": "x", "hash": ""}', b"\xff\x00", b'{"lines": 1e999}', b"[" * 99_999]
+)
 def test_a_head_lost_with_the_power_proves_less_and_harms_nothing(chain: ChainedLines, content: bytes) -> None:
     chain.append([{"n": 1}])
     chain.path.with_name("events.jsonl.head").write_bytes(content)
     assert numbers(chain) == [1]
     chain.append([{"n": 2}])
     assert numbers(chain) == [1, 2]
+
+
+def test_a_whole_chain_of_something_else_is_damage(chain: ChainedLines) -> None:
+    chain.append([{"n": 1}, {"n": 2}])
+    assert len(ChainedLines(chain.path, ["n"]).lines()) == 2
+    other = ChainedLines(chain.path, ["n", "symbol"])
+    with pytest.raises(CorruptFileError, match="Line 1 of"):
+        other.lines()
+    with pytest.raises(CorruptFileError):
+        other.append([{"n": 3, "symbol": "BTC/USD"}])
 
 
 def test_a_head_that_lags_behind_is_caught_up_by_the_next_append(chain: ChainedLines) -> None:
