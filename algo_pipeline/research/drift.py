@@ -21,7 +21,7 @@ from algo_pipeline.common.types import FloatArray, IntArray
 WINDOW_H = 168
 """Hours of live features that are compared with the training's: a week."""
 
-_LEAST_H = 126
+_LEAST_H = 160  # with a day less, the calendar features of a week would have drifted
 _STEP_H = 24
 _N_EDGES = 11  # smallest, nine deciles, largest
 _N_BINS = _N_EDGES + 1
@@ -94,7 +94,7 @@ class FeatureReference:
     def strangest(self, rows: Sequence[str]) -> Drift | None:
         """The feature that is furthest towards or beyond its limit.
 
-        None before three quarters of a week of rows; empty ones, and those of other features, don't count.
+        None where more than eight hours of the week are missing; empty rows, and those of other features, don't count.
         """
         rows = [row for row in rows if len(row) == len(self.names)]
         if len(rows) < _LEAST_H:

@@ -106,14 +106,24 @@ class TestIndex:
         values[:, 2] = 0.0
         assert reference.strangest([reference.bins(row) for row in values]).feature == "f2"
 
-    def test_less_than_three_quarters_of_a_week_says_nothing(self, reference):
+    def test_a_week_that_lacks_more_than_eight_hours_says_nothing(self, reference):
         row = reference.bins(np.zeros(3))
-        assert reference.strangest([row] * 125 + [""] * 43) is None
-        assert reference.strangest([row] * 125 + [row + "5"]) is None
-        assert reference.strangest([row] * 126).is_beyond
+        assert reference.strangest([row] * 159 + [""] * 9) is None
+        assert reference.strangest([row] * 159 + [row + "5"]) is None
+        assert reference.strangest([row] * 160 + [""] * 8).is_beyond
 
 
 class TestRealBars:
+    def test_a_week_that_fills_or_has_a_hole_is_within_its_limits_whatever_the_weekday(self, real_bars):
+        features = build_features(real_bars("BTCUSDT").iloc[-8000:]).dropna()
+        made = reference_of(features.iloc[:-700])
+        rows = [made.bins(row) for row in features.to_numpy()[-700:]]
+        for start in range(0, 500, 5):
+            assert not made.strangest(rows[start : start + 160]).is_beyond
+            holed = rows[start : start + 168]
+            holed[40:48] = [""] * 8
+            assert not made.strangest(holed).is_beyond
+
     def test_every_week_of_training_is_within_its_limits(self, real_bars):
         features = build_features(real_bars("BTCUSDT").iloc[-6000:]).dropna()
         made = reference_of(features)
