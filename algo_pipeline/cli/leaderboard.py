@@ -97,7 +97,7 @@ def _table(rows: Iterable[LeaderboardRow]) -> Table:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for number, title in enumerate(SHORT_HEADER):
-        table.add_column(title, justify="right" if number else "left", no_wrap=True)
+        table.add_column(title, justify="right" if number else "left", no_wrap=number > 0)
     for row in rows:
         table.add_row(*short_cells(row))
     return table

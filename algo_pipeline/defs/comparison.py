@@ -42,13 +42,18 @@ def leaderboard(
     """Train and judge every candidate; nothing is promoted from here."""
     with stage(context):
         from algo_pipeline.defs.leaderboard_run import Wish, run_leaderboard
-        from algo_pipeline.research.leaderboard_report import leaderboard_markdown, leaderboard_picture
+        from algo_pipeline.research.leaderboard_report import (
+            leaderboard_markdown,
+            leaderboard_picture,
+            leaderboard_summary,
+        )
 
         symbol = partition_symbol(context.partition_key)
         wish = Wish(tuple(config.labels), tuple(config.models), tuple(config.calibrators))
         done = run_leaderboard(context, pipeline, symbol, raw_ohlcv, features, labels, wish)
         context.add_output_metadata(
             {
+                "finding": dg.MetadataValue.text(leaderboard_summary(done.board)),
                 "candidates": len(done.board.rows),
                 "comparisons": done.board.n_comparisons,
                 "leaderboard": dg.MetadataValue.md(leaderboard_markdown(done.board)),

@@ -33,7 +33,7 @@ HEADER = (
     *("candidate", "label", "log-loss skill", "95 % interval", "AUC", "ECE", "shuffle p"),
     *("loss − baseline, millinats", "corrected interval", "corrected p", "standing", "seconds"),
 )
-SHORT_HEADER = ("candidate", "skill", "95 % interval", "AUC", "p", "standing")
+SHORT_HEADER = ("candidate", "skill", "95 % interval", "p", "standing")
 _COLOURS = {Standing.BETTER: GAIN, Standing.BASELINE: STRATEGY, Standing.OPEN: HOLD, Standing.WORSE: LOSS}
 _ROW_PX, _MARGIN_PX = 17, 74
 
@@ -66,7 +66,7 @@ def row_cells(row: LeaderboardRow) -> tuple[str, ...]:
         f"{percent(skill.lower, 2)} to {percent(skill.upper, 2)}",
         number(row.auc, 4),
         number(row.ece, 4),
-        number(row.shuffle_p_value, 3),
+        _p_text(row.shuffle_p_value),
         *_comparison_cells(row.against_baseline),
         row.standing.value,
         number(row.seconds, 1),
@@ -75,9 +75,8 @@ def row_cells(row: LeaderboardRow) -> tuple[str, ...]:
 
 def short_cells(row: LeaderboardRow) -> tuple[str, ...]:
     """One candidate in the order of :data:`SHORT_HEADER`, as text: what fits a terminal."""
-    recipe, _, skill, interval, auc, *_ = row_cells(row)
-    *_, corrected, standing, _ = row_cells(row)
-    return recipe, skill, interval, auc, corrected, standing
+    recipe, _, skill, interval, *_, corrected, standing, _ = row_cells(row)
+    return recipe, skill, interval, corrected, standing
 
 
 def leaderboard_document(board: Leaderboard) -> dict[str, Any]:
@@ -147,5 +146,9 @@ def _comparison_cells(against: CorrectedComparison | None) -> tuple[str, str, st
     return (
         number(1000 * paired.mean_difference, 2, signed=True),
         " to ".join(bounds),
-        number(against.adjusted_p_value, 3),
+        _p_text(against.adjusted_p_value),
     )
+
+
+def _p_text(p_value: float) -> str:
+    return "<0.001" if p_value < 0.001 else number(p_value, 3)
