@@ -186,6 +186,22 @@ class TestAskedAgain:
         assert (done.deployed, done.trading, done.because) == (False, "on", "as before")
         assert (path.read_bytes(), shop.ledger.path.read_bytes()) == before
 
+    def test_what_the_training_rows_looked_like_stays_in_the_bundle_but_goes_with_another_version(
+        self, shop: Shop
+    ) -> None:
+        shop.promote("1")
+        deployed = shop.bundle()
+        assert deployed is not None
+        reference = {"names": [], "edges": [], "shares": [], "limits": []}
+        BundleStore(shop.folder).deploy(replace(deployed, feature_reference=reference))
+        assert not shop.promote("1").deployed
+        assert shop.promote("1", trade=True).deployed
+        assert (found := shop.bundle()) is not None
+        assert found.feature_reference == reference
+        shop.promote("2")
+        assert (found := shop.bundle()) is not None
+        assert found.feature_reference is None
+
     def test_the_other_leave_to_trade_is_a_deployment(self, shop: Shop) -> None:
         shop.promote("1", trade=True)
         done = shop.promote("1", trade=False)
