@@ -82,6 +82,7 @@ class TradingFloor:
         """Settings that differ from the defaults."""
         rules = {name: getattr(RULES, name) for name in BacktestConfig.__dataclass_fields__}
         return dict.fromkeys(_URLS, self.url) | rules | {
+            "drift_abstention": False,  # the sample model is sure of itself, and wrong, on these bars
             "artifacts_dir": self.root,
             "symbols": ",".join(map(str, self.symbols)),
             "live_bars_source": "binance",
