@@ -11,7 +11,7 @@ from algo_pipeline.backtest.variants import Variants, run_variants
 from algo_pipeline.backtest.verdict import Grounds
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.trials import known_trials
+from algo_pipeline.defs.trials import known_trials, research_trial
 from algo_pipeline.research.evaluate import Evaluation
 
 
@@ -42,6 +42,6 @@ def run_grounds(
     return Grounds(
         evidence=run_evidence(pipeline, bars, oos, evaluation),
         estimate=sharpe_estimate(strategy),
-        trials=known_trials(pipeline, symbol, pipeline.settings().label),
+        trials=known_trials(pipeline, symbol, research_trial(pipeline, symbol, pipeline.recipe(), strategy)),
         simulated=pipeline.settings().data_source == SIMULATED,
     )

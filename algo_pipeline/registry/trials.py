@@ -81,6 +81,10 @@ class TrialLedger:
         self._chain.extend(unheard_of)
         return n_new
 
+    def holds(self, trial: Trial) -> bool:
+        """Whether a trial counts: it is recorded, or has no Sharpe ratio and so is none; raises CorruptFileError."""
+        return not math.isfinite(trial.daily_sharpe) or _key(trial) in self._newest(*_scope(trial.forecast))
+
     def summary(self, symbol: str, label: str, source: str) -> TrialSummary:
         """Number of distinct trials and the variance between their Sharpe ratios; raises CorruptFileError."""
         sharpes = list(self._newest(symbol, label, source).values())
@@ -95,6 +99,10 @@ class TrialLedger:
         asked = (symbol, label, source)
         lines = [line for line in self._chain.lines() if (line["symbol"], line["label"], line["source"]) == asked]
         return {key: sharpe for key, sharpe, _ in _entries(lines)}
+
+
+def _scope(forecast: Forecast) -> tuple[str, str, str]:
+    return forecast.symbol, forecast.label, forecast.source
 
 
 def _key(trial: Trial) -> _Key:

@@ -98,6 +98,21 @@ def test_a_ledger_that_was_removed_fails_the_check_and_the_verdict_says_so(shop:
     assert document["findings"]["edge"] != "shown"
 
 
+def test_a_ledger_that_takes_no_more_lets_no_edge_be_claimed(shop: Workshop) -> None:
+    changed = dataclasses.replace(shop, environment={**shop.environment, "ALGO_TRADER_ENTER_THRESHOLD": "0.53"})
+    lock = TrialLedger(shop.artifacts).path.with_suffix(".lock")
+    lock.unlink()
+    lock.mkdir()
+    assert not report_again(changed).passed
+    document = report(shop)
+    assert document["trials"]["n_trials"] == 2  # its own is not among them
+    assert document["verdict"].endswith("2 trials, but the ledger of trials could not be written).")
+    assert document["findings"]["edge"] != "shown"
+    lock.rmdir()
+    assert report_again(changed).passed
+    assert report(shop)["trials"]["n_trials"] == 3
+
+
 def test_runs_deleted_from_mlflow_hide_nothing(shop: Workshop) -> None:
     import mlflow
 
