@@ -94,32 +94,29 @@ class PriceActionBasis:
     @classmethod
     def fit(cls, X: FloatArray) -> PriceActionBasis:
         """Take levels, means and deviations of training rows of shape (n, 37)."""
+        return cls._of(_as_columns(X))[0]
+
+    @classmethod
+    def fit_terms(cls, X: FloatArray) -> tuple[PriceActionBasis, FloatArray]:
+        """The fitted basis, and its terms of the same rows: both in less time than one after the other."""
         columns = _as_columns(X)
-        level = columns[_LEVELS].mean(axis=1)
-        units = _in_units(columns, level)
-        deviation = units.std(axis=1)
-        # A constant column has nothing to say, whatever rounding leaves of its deviation.
-        scale = np.where(deviation > 1e-12 * np.abs(units).max(axis=1), deviation, 1.0)
-        return cls(_floats(level), _floats(units.mean(axis=1)), _floats(scale))
+        basis, units = cls._of(columns)
+        return basis, _terms(basis, columns, units)
 
     def terms(self, X: FloatArray) -> FloatArray:
         """The terms of rows of shape (n, 37), shape (n, 57), in column order; a NaN makes the terms it enters NaN."""
         columns = _as_columns(X)
-        out = np.empty((N_TERMS, len(X)))
-        bounded, ratios = out[: len(INPUTS)], out[len(INPUTS) : len(INPUTS) + 2]
-        standard = _in_units(columns, np.array(self.level))
-        standard -= np.array(self.mean)[:, np.newaxis]
-        standard /= np.array(self.scale)[:, np.newaxis]
-        np.multiply(standard, standard, out=bounded)
-        np.sqrt(np.add(bounded, 1.0, out=bounded), out=bounded)
-        np.divide(standard, bounded, out=bounded)
-        bounded[_CALENDAR] = columns[_CALENDAR]
-        ratios[0] = _share(columns[_VOL_6], columns[_VOL_24])
-        ratios[1] = _share(columns[_VOL_24], columns[_VOL_168])
-        state = np.concatenate([bounded[_STATE], ratios])
-        products = out[len(INPUTS) + 2 :].reshape(len(_INTERACTING), len(state), len(X))
-        np.multiply(bounded[_INTERACTING][:, np.newaxis, :], state, out=products)
-        return out.T
+        return _terms(self, columns, _in_units(columns, np.array(self.level)))
+
+    @classmethod
+    def _of(cls, columns: FloatArray) -> tuple[PriceActionBasis, FloatArray]:
+        """The basis, and what it is fitted on: the columns in units of volatility."""
+        level = columns[_LEVELS].mean(axis=1)
+        units = _in_units(columns, level)
+        deviation, size = units.std(axis=1), np.maximum(units.max(axis=1), -units.min(axis=1))
+        # A constant column has nothing to say, whatever rounding leaves of its deviation.
+        scale = np.where(deviation > 1e-12 * size, deviation, 1.0)
+        return cls(_floats(level), _floats(units.mean(axis=1)), _floats(scale)), units
 
     def to_document(self) -> dict[str, Any]:
         """Plain JSON; floats survive a round trip exactly."""
@@ -136,6 +133,25 @@ def _as_columns(X: FloatArray) -> FloatArray:
     if X.ndim != 2 or X.shape[1] != len(INPUTS):
         raise ConfigValueError(f"X must have shape (n, {len(INPUTS)}); it was {X.shape}.")
     return np.ascontiguousarray(X.T, dtype=np.float64)
+
+
+def _terms(basis: PriceActionBasis, columns: FloatArray, standard: FloatArray) -> FloatArray:
+    """The terms, from columns and the same in units of volatility; these are overwritten."""
+    n_rows = columns.shape[1]
+    out = np.empty((N_TERMS, n_rows))
+    bounded, ratios = out[: len(INPUTS)], out[len(INPUTS) : len(INPUTS) + 2]
+    standard -= np.array(basis.mean)[:, np.newaxis]
+    standard /= np.array(basis.scale)[:, np.newaxis]
+    np.multiply(standard, standard, out=bounded)
+    np.sqrt(np.add(bounded, 1.0, out=bounded), out=bounded)
+    np.divide(standard, bounded, out=bounded)
+    bounded[_CALENDAR] = columns[_CALENDAR]
+    ratios[0] = _share(columns[_VOL_6], columns[_VOL_24])
+    ratios[1] = _share(columns[_VOL_24], columns[_VOL_168])
+    state = np.concatenate([bounded[_STATE], ratios])
+    products = out[len(INPUTS) + 2 :].reshape(len(_INTERACTING), len(state), n_rows)
+    np.multiply(bounded[_INTERACTING][:, np.newaxis, :], state, out=products)
+    return out.T
 
 
 def _in_units(columns: FloatArray, level: FloatArray) -> FloatArray:

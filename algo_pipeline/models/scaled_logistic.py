@@ -11,9 +11,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from algo_pipeline.common.types import FloatArray
+from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.interfaces.model import ModelInterface
 from algo_pipeline.models.importance import permutation_weights
+from algo_pipeline.models.newton import fit_pipeline
 from algo_pipeline.models.parameters import ParameterValue, with_overrides
 from algo_pipeline.models.price_action import PriceActionBasis
 
@@ -53,6 +54,10 @@ class ScaledLogistic(ModelInterface):
         ]
         return Pipeline(steps)
 
+    def fit(self, X: FloatArray, y: IntArray, sample_weight: FloatArray | None = None) -> Pipeline:
+        """A fresh pipeline, fitted."""
+        return fit_pipeline(self.make_estimator(), X, y, sample_weight)
+
     def feature_weights(self, estimator: Pipeline, X: FloatArray, y: FloatArray) -> FloatArray:
         """Rise of the log loss when a feature's column is shuffled on (X, y), shape (n_features,)."""
         return permutation_weights(estimator, X, y)
@@ -69,9 +74,13 @@ class PriceActionTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: FloatArray, y: object = None) -> PriceActionTerms:
         """Take levels, means and deviations of rows of shape (n, 37); y is not used."""
-        basis = PriceActionBasis.fit(np.asarray(X, dtype=np.float64))
-        self.level_, self.centre_, self.spread_ = (np.array(part) for part in (basis.level, basis.mean, basis.scale))
-        return self
+        return self._set(PriceActionBasis.fit(np.asarray(X, dtype=np.float64)))
+
+    def fit_transform(self, X: FloatArray, y: object = None) -> FloatArray:
+        """Fit on rows of shape (n, 37), and their terms of shape (n, 57)."""
+        basis, terms = PriceActionBasis.fit_terms(np.asarray(X, dtype=np.float64))
+        self._set(basis)
+        return terms
 
     def transform(self, X: FloatArray) -> FloatArray:
         """The terms, shape (n, 57)."""
@@ -82,3 +91,7 @@ class PriceActionTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         level, mean, scale = (tuple(part.tolist()) for part in (self.level_, self.centre_, self.spread_))
         return PriceActionBasis(level, mean, scale)
+
+    def _set(self, basis: PriceActionBasis) -> PriceActionTerms:
+        self.level_, self.centre_, self.spread_ = (np.array(part) for part in (basis.level, basis.mean, basis.scale))
+        return self

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from algo_pipeline.common.types import FloatArray, IntArray
-from algo_pipeline.models.linear_scorer import PlattMap, expit
+from algo_pipeline.models.linear_scorer import PlattMap
 
 # A penalized model that knows something should be about right (slope 1), one that knows nothing is best ignored (0);
 # before the evidence, half way.
@@ -73,7 +73,7 @@ class ShrunkPlattCalibrator(BaseEstimator):  # type: ignore[misc]
         """Fit on scores, outcomes (0 or 1) and weights of shape (n,); without facts those of these rows are taken."""
         weights = np.ones(len(y)) if sample_weight is None else sample_weight
         if facts is None:
-            facts = TrainFacts(float(np.mean(expit(scores))), (float(np.sum(y)) + 1.0) / (len(y) + 2.0))
+            facts = TrainFacts(float(np.mean(_chance(scores))), (float(np.sum(y)) + 1.0) / (len(y) + 2.0))
         offset, centre = _log_odds(facts.train_rate), _log_odds(facts.base_rate)
         posterior = _Posterior(scores - centre, y, weights, offset, _deviations(facts.horizon_bars))
         shift, slope = posterior.mode()
@@ -112,7 +112,7 @@ class _Posterior:
 
     def _newton_step(self, mode: FloatArray) -> FloatArray:
         design = np.stack([np.ones_like(self.scores), self.scores])
-        chance = expit(self._log_odds(mode))
+        chance = _chance(self._log_odds(mode))
         gradient = design @ (self.weights * (chance - self.y)) + (mode - _PRIOR) / self.deviations**2
         curvature = (design * (self.weights * chance * (1.0 - chance))) @ design.T + np.diag(self.deviations**-2)
         return np.linalg.solve(curvature, gradient)
@@ -129,6 +129,11 @@ class _Posterior:
 
 def _deviations(horizon_bars: int) -> FloatArray:
     return np.array([_SHIFT_DEVIATION * math.sqrt(horizon_bars), _SLOPE_DEVIATION])
+
+
+def _chance(log_odds: FloatArray) -> FloatArray:
+    with np.errstate(over="ignore"):
+        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
 
 
 def _log_odds(rate: float) -> float:

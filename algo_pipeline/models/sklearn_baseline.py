@@ -9,8 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from algo_pipeline.common.types import FloatArray
+from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.interfaces.model import ModelInterface
+from algo_pipeline.models.newton import fit_pipeline
 from algo_pipeline.models.parameters import ParameterValue, with_overrides
 
 # C is the variance of a Gaussian prior on each weight. Before seeing any data: the log-odds of an hourly direction
@@ -44,6 +45,10 @@ class LogisticBaseline(ModelInterface):
     def make_estimator(self) -> Pipeline:
         """An unfitted scaler + logistic regression."""
         return Pipeline([("scaler", StandardScaler()), ("classifier", LogisticRegression(**self._parameters))])
+
+    def fit(self, X: FloatArray, y: IntArray, sample_weight: FloatArray | None = None) -> Pipeline:
+        """A fresh pipeline, fitted."""
+        return fit_pipeline(self.make_estimator(), X, y, sample_weight)
 
     def feature_weights(self, estimator: Pipeline, X: FloatArray, y: FloatArray) -> FloatArray:
         """Signed coefficients on standardized features, shape (n_features,); X and y are not used."""
