@@ -136,7 +136,9 @@ def predict(estimator: CalibratedClassifier, features: pd.DataFrame) -> FloatArr
 
 
 def _weights(dataset: Dataset, rows: slice, recipe: Recipe) -> FloatArray | None:
-    return sample_weights(recipe.sample_weight, dataset.timestamps[rows], recipe.label_spec)
+    weights = sample_weights(recipe.sample_weight, dataset.timestamps[rows], recipe.label_spec)
+    # Labels of one bar are all unique: nobody need be told, and boosted trees bin at a third of the price without.
+    return None if weights is None or np.all(weights == 1.0) else weights
 
 
 def _facts(y: IntArray, fold: Fold, recipe: Recipe) -> TrainFacts:

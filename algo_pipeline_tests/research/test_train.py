@@ -270,6 +270,16 @@ def test_weights_reach_model_and_calibrator(dataset: Dataset, plan: SplitPlan) -
     assert plain.calibrator_.intercept_ != weighted.calibrator_.intercept_
 
 
+@pytest.mark.parametrize("kind", ["scaled_logistic", "boosting"])
+def test_labels_that_share_no_bar_count_as_if_no_weights_were_asked_for(
+    kind: str, dataset: Dataset, plan: SplitPlan
+) -> None:
+    plain = Recipe(kind, split=plan.rule, parameters={"max_iter": 5} if kind == "boosting" else {})
+    models = [fit_models(dataset, plan, recipe)[0] for recipe in (plain, replace(plain, sample_weight="uniqueness"))]
+    scores = [model.decision_function(dataset.matrix()) for model in models]
+    np.testing.assert_array_equal(*scores)
+
+
 def test_a_shrinking_calibrator_starts_from_the_rate_of_the_train_part(dataset: Dataset, plan: SplitPlan) -> None:
     recipe = replace(RECIPE, calibrator="shrunk")
     fold, y = plan.folds[0], dataset.outcomes()
