@@ -137,9 +137,10 @@ def _real_bars() -> dict[Symbol, Path]:
     files = {symbol: folder / name for symbol, name in _BARS.items()}
     missing = [path.name for path in files.values() if not path.exists()]
     if missing:
+        others = " ".join(name for name in PROOFS if name != "parity")
         raise click.ClickException(
             f"The parity proof needs real hourly bars: {', '.join(missing)} not found in {folder}. "
-            "Set TEST_BARS_DIR to their folder, or name the other proofs: exactly-once latency."
+            f"Set TEST_BARS_DIR to their folder, or name the other proofs: {others}."
         )
     return files
 
