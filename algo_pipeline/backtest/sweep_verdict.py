@@ -75,7 +75,7 @@ def _subject(judged: Judgement) -> str:
 
 def _luck(judged: Judgement) -> str:
     if judged.n_trials == 1:
-        others = "nothing else was tried" if judged.n_combinations == 1 else "no other traded differently"
+        others = "nothing else was tried in this sweep" if judged.n_combinations == 1 else "no other traded differently"
         return f"{others}; probabilistic Sharpe ratio {certainty(judged.deflated)}"
     bar = number(judged.bar)
     tries = f"with as many tries luck alone reaches {bar}"

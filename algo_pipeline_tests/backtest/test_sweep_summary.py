@@ -268,7 +268,9 @@ class TestVerdict:
 
     def test_a_single_combination(self) -> None:
         single = judgement(n_combinations=1, n_trials=1, variance_of_trials=NAN)
-        assert "The only combination has a Sharpe ratio of 1.31; nothing else was tried" in sweep_verdict(single)
+        assert "The only combination has a Sharpe ratio of 1.31; nothing else was tried in this sweep" in sweep_verdict(
+            single
+        )
 
     def test_no_trades(self) -> None:
         idle = judgement(n_traded=0, n_trials=0, best=None, estimate=SharpeEstimate(NAN, 0, NAN, NAN))

@@ -113,16 +113,31 @@ def test_each_combination_that_traded_is_a_trial_and_the_same_sweep_again_adds_n
     store_run(shop)
     ledger = TrialLedger(shop.artifacts)
     first = json.loads(command(*_SMALL, "--json").out)
-    assert first["trials"] == {"new": 3, "known": 3, "problem": None}
+    ratio = pytest.approx(first["judged"]["deflated_sharpe_ratio"], rel=1e-6)
+    assert first["trials"] == {"new": 3, "known": 3, "problem": None, "deflated_sharpe_ratio": ratio}
     assert first["judged"]["trials"] == 3
     summary = ledger.summary("BTC/USD", "direction_1h", "file")
     assert summary.n_trials == 3
     assert summary.variance_of_sharpe == pytest.approx(first["judged"]["variance_of_daily_sharpes"], rel=1e-6)
     before = ledger.path.read_bytes()
-    assert json.loads(command(*_SMALL, "--json").out)["trials"] == {"new": 0, "known": 3, "problem": None}
+    assert json.loads(command(*_SMALL, "--json").out)["trials"] == {**first["trials"], "new": 0}
     assert ledger.path.read_bytes() == before
     more = command("--set", "enter_threshold=0.52,0.57")
     assert "1 new, 4 in all" in " ".join(more.out.split())
+
+
+def test_sweeping_bit_by_bit_is_judged_over_all_that_was_swept(command: Command, shop: Workshop) -> None:
+    store_run(shop)
+    for pair in ("0.5,0.51", "0.52,0.53", "0.54,0.55"):
+        command("--set", f"enter_threshold={pair}")
+    last = ("--set", "enter_threshold=0.56,0.57")
+    document = json.loads(command(*last, "--json").out)
+    summary = TrialLedger(shop.artifacts).summary("BTC/USD", "direction_1h", "file")
+    assert document["judged"]["trials"] == 2
+    assert document["trials"]["known"] == summary.n_trials == 8
+    assert document["trials"]["deflated_sharpe_ratio"] < document["judged"]["deflated_sharpe_ratio"]
+    words = " ".join(command(*last).out.replace("│", " ").split())
+    assert "Over all of them this best has a deflated Sharpe ratio of " in words
 
 
 def test_a_ledger_that_takes_no_more_trials_is_told_beside_the_result(command: Command, shop: Workshop) -> None:
