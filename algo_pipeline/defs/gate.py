@@ -71,7 +71,7 @@ def _on_these_folds(document: Mapping[str, Any], candidate: "Recipe") -> "Recipe
 
     try:
         recipe = dataclasses.replace(Recipe.from_document(document), split=candidate.split)
-    except AlgoPipelineError:
+    except (AlgoPipelineError, LookupError, TypeError):  # another version may have other fields
         return None
     split = {"split": None}
     return recipe if recipe.to_document() | split == dict(document) | split else None

@@ -45,8 +45,10 @@ def test_a_champions_recipe_is_run_on_the_candidates_folds_as_it_was(recipe: Rec
         stored(CANDIDATE, sample_weight="of another version"),
         stored(CANDIDATE, model={"kind": "logistic", "parameters": {"of another version": 1.0}}),
         stored(CANDIDATE, features=["of another version"]),
+        stored(CANDIDATE, split={"n_folds": 4, "of another version": 1}),
+        stored(CANDIDATE, label={"of another version": "direction_1h"}),
     ],
-    ids=["kind", "calibrator", "weights", "parameter", "features"],
+    ids=["kind", "calibrator", "weights", "parameter", "features", "split", "label"],
 )
 def test_a_recipe_that_this_program_cannot_run_as_it_was_is_not_run(document: dict[str, Any]) -> None:
     assert _on_these_folds(document, CANDIDATE) is None
