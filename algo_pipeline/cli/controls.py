@@ -54,7 +54,7 @@ def halt(flatten: bool, reason: str, as_json: bool) -> None:
 @click.option("--adopt", is_flag=True, help="Start from what the account holds now, whatever led to it.")
 @_JSON
 def resume(reason: str, adopt: bool, as_json: bool) -> None:
-    """Let trading go on after a halt, the kill switch or a difference that stopped it.
+    """Let trading go on after a halt, the kill switch, a difference that stopped it or an alarm of the watch.
 
     \b
     Examples:
