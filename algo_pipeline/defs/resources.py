@@ -108,13 +108,9 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def recipe(self) -> "Recipe":
         """What is trained and traded."""
-        from algo_pipeline.research.splits import SplitRule
-        from algo_pipeline.research.train import Recipe
+        from algo_pipeline.research.recipe import configured_recipe
 
-        settings = self.settings()
-        rule = SplitRule(n_folds=settings.n_folds, window_rows=settings.rolling_window_bars)
-        chosen = (settings.model_parameters, settings.sample_weight)
-        return Recipe(settings.model, settings.calibrator, settings.label, rule, *chosen)
+        return configured_recipe(self.settings())
 
     def challenger_recipe(self) -> "Recipe":
         """The same with the other kind of model, by its own parameters."""

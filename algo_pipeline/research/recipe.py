@@ -13,6 +13,7 @@ from algo_pipeline.research.splits import SplitRule
 from algo_pipeline.research.weights import require_weight_kind
 
 if TYPE_CHECKING:
+    from algo_pipeline.common.config import Settings
     from algo_pipeline.data.labels import LabelSpec
     from algo_pipeline.interfaces.model import ModelInterface
     from algo_pipeline.models.parameters import Parameters
@@ -109,3 +110,10 @@ class Recipe:
             model["parameters"],
             document.get("sample_weight", "none"),
         )
+
+
+def configured_recipe(settings: Settings) -> Recipe:
+    """What the settings ask to be trained and traded."""
+    rule = SplitRule(n_folds=settings.n_folds, window_rows=settings.rolling_window_bars)
+    chosen = (settings.model_parameters, settings.sample_weight)
+    return Recipe(settings.model, settings.calibrator, settings.label, rule, *chosen)
