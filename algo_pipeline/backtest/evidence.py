@@ -37,6 +37,7 @@ from algo_pipeline.research.signal_shuffle import (
     Shuffles,
     draw_shuffles,
     share_at_least,
+    shuffle_widening,
     signal_shuffle_p_value,
 )
 from algo_pipeline.research.statistics import Interval
@@ -168,6 +169,7 @@ def gather_evidence(
 
         evaluation = evaluate(oos)
     shuffles = draw_shuffles(oos["fold"].to_numpy(), n_shuffles, seed)
+    widening = shuffle_widening(oos, shuffles)
     market = _signal_market(bars, oos, shuffles)
     rules, free_rules = _rules(config), _rules(replace(config, fee_bps=0.0, slippage_bps=0.0))
     base_rate = oos["base_rate"].to_numpy(dtype=np.float64)
@@ -175,8 +177,8 @@ def gather_evidence(
     configured = signals or threshold_signals(
         oos, config.enter_threshold, config.exit_threshold, config.target_fraction
     )
-    at_zero_cost = _edge(market, around_base, free_rules._replace(cooldown_bars=0), None, shuffles)
-    after_costs = _edge(market, configured, rules, free_rules, shuffles)
+    at_zero_cost = _edge(market, around_base, free_rules._replace(cooldown_bars=0), None, shuffles, widening)
+    after_costs = _edge(market, configured, rules, free_rules, shuffles, widening)
     return Evidence(
         skill_p_value=signal_shuffle_p_value(oos, n_shuffles, seed),
         log_loss_skill=evaluation.oos.log_loss_skill,
@@ -208,7 +210,12 @@ class _Edge:
 
 
 def _edge(
-    market: SignalMarket, signals: Signals, rules: KernelRules, free_rules: KernelRules | None, shuffles: Shuffles
+    market: SignalMarket,
+    signals: Signals,
+    rules: KernelRules,
+    free_rules: KernelRules | None,
+    shuffles: Shuffles,
+    widening: float,
 ) -> _Edge:
     """Test the signals at their own hours under ``rules`` against shuffled ones under ``free_rules``."""
     own = timing_of(market, signals, rules)
@@ -216,7 +223,8 @@ def _edge(
         return _Edge(1.0, 0.0, 0)
     shuffled = timings_of_shuffles(market, signals, free_rules or rules, shuffles.shifts)
     excess = _BARS_PER_YEAR * (own.mean_excess - float(shuffled[:, _MEAN].mean()))
-    p_value = share_at_least(shuffled[:, _T], own.t_value) if own.n_entries >= MINIMUM_ENTRIES else 1.0
+    is_enough = own.n_entries >= MINIMUM_ENTRIES
+    p_value = share_at_least(shuffled[:, _T], own.t_value, widening) if is_enough else 1.0
     return _Edge(p_value, excess, own.n_entries)
 
 

@@ -19,12 +19,14 @@ D. N. Politis, J. P. Romano, "A circular block-resampling procedure for stationa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.common.time import BARS_PER_DAY
 from algo_pipeline.common.types import FloatArray, IntArray
 
 MINIMUM_SHIFT_ROWS = 193
@@ -85,45 +87,80 @@ def signal_shuffle_p_value(oos: pd.DataFrame, n_shuffles: int = N_SHUFFLES, seed
     Returns
     -------
     float
-        ``(1 + shuffles that score at least as high) / (1 + n_shuffles)``, in (0, 1]; 1 if nothing can be shown.
+        ``(1 + shuffles that score at least as high) / (1 + n_shuffles)``, in (0, 1], the shuffles spread by
+        :func:`shuffle_widening`; 1 if nothing can be shown.
 
     Notes
     -----
-    The score is ``Σ √n · corr(logit p, y)`` over circles. Within a circle it orders shuffles as ``Σ logit(p)·y`` does,
-    the part of the log likelihood that depends on which probability meets which outcome: by Neyman and Pearson none is
-    more powerful for calibrated probabilities. A constant added to its log-odds or outcomes changes no shuffle: a
-    level, and so a drift, counts for nothing.
+    The score is ``Σ n · cov(logit p, y) / d`` over circles, d the root mean square of the change of logit p from one
+    day to the next. Within a circle it orders shuffles as ``Σ logit(p)·y`` does, the part of the log likelihood that
+    depends on which probability meets which outcome: by Neyman and Pearson none is more powerful for calibrated
+    probabilities. A constant added to its log-odds or outcomes changes no shuffle: a level, and so a drift, counts for
+    nothing.
 
-    Circles weigh alike by the correlation. By the likelihood, those with bold probabilities would weigh more, and a
+    Divided by d, circles weigh alike. By the likelihood, those with bold probabilities would weigh more, and a
     calibrator is bold after its model was lucky: luck would be judged in units that the luck itself made larger, and
-    a test at 5 % would speak far less often than that.
+    a test at 5 % would speak far less often than that. The deviation of logit p would be as wrong a unit: a forecast
+    that slow moves reverse varies little on a path that happened to reverse, so that its lucky circles would weigh
+    most. A day's change is the same on either path, and for quick forecasts as good as the deviation.
     """
-    probability, outcome = (oos[name].to_numpy(dtype=np.float64) for name in ("probability", "outcome"))
     shuffles = draw_shuffles(oos["fold"].to_numpy(), n_shuffles, seed)
-    log_odds = _less_fold_means(np.log(probability / (1.0 - probability)), oos["fold"])
     observed, shuffled = 0.0, np.zeros(n_shuffles)
-    for circle, (first, last) in enumerate(pairwise(shuffles.edges)):
-        scores = np.sqrt(last - first) * circular_correlations(log_odds[first:last], outcome[first:last])
+    for circle, scores in enumerate(_scores_of_circles(oos, shuffles)):
         observed += scores[0]
         shuffled += scores[shuffles.shifts[:, circle]]
-    return share_at_least(shuffled, observed - _ROUNDING)
+    return share_at_least(shuffled, observed, shuffle_widening(oos, shuffles))
 
 
-def circular_correlations(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Correlation of ``x[(i + k) mod n]`` with ``y[i]`` for every shift k, shape (n,), by Fourier transforms.
+def shuffle_widening(oos: pd.DataFrame, shuffles: Shuffles) -> float:
+    """By what shuffles have to be spread about their mean, for they are fewer than they seem; 1 or a little more.
 
-    Zeros where x or y does not vary.
+    Shifts by k and by k + 1 hours score nearly alike. m far shifts of a circle that score as m/τ independent ones, τ
+    the sum of the scores' autocorrelations, vary less about their mean than the true alignment does: as in a t-test
+    the ratio of variances is (1 + τ/m) / (1 − τ/m). τ is about 13 for forecasts of an hour and 50 for those of a day.
+    """
+    shares = [_dependent_share(scores) for scores in _scores_of_circles(oos, shuffles)]
+    share = float(np.mean(shares))
+    return math.sqrt((1.0 + share) / (1.0 - share))
+
+
+def _scores_of_circles(oos: pd.DataFrame, shuffles: Shuffles) -> list[FloatArray]:
+    probability, outcome = (oos[name].to_numpy(dtype=np.float64) for name in ("probability", "outcome"))
+    log_odds = _less_fold_means(np.log(probability / (1.0 - probability)), oos["fold"])
+    return [circular_scores(log_odds[first:last], outcome[first:last]) for first, last in pairwise(shuffles.edges)]
+
+
+def _dependent_share(scores: FloatArray) -> float:
+    """τ over the number of far shifts, in [0, ½]; Bartlett's weights keep the sum of autocorrelations positive."""
+    n = len(scores)
+    spectrum = np.abs(np.fft.rfft(scores - scores.mean())) ** 2
+    covariances = np.fft.irfft(spectrum, n=n)[: MINIMUM_SHIFT_ROWS + 1]
+    if n < _ROWS_PER_CIRCLE or covariances[0] <= _ROUNDING:
+        return 0.0
+    weights = 1.0 - np.arange(len(covariances)) / len(covariances)
+    dependence = 2.0 * float(weights @ covariances) / covariances[0] - 1.0
+    return float(max(1.0, dependence) / (n - 2 * MINIMUM_SHIFT_ROWS + 1))
+
+
+def circular_scores(x: FloatArray, y: FloatArray) -> FloatArray:
+    """``Σ x[(i + k) mod n] · y[i]``, x and y less their means, for every shift k, shape (n,), by Fourier transforms.
+
+    In units of the root mean square of ``x[i + 24] − x[i]``; zeros where that is none.
     """
     x, y = x - x.mean(), y - y.mean()
-    size = float(np.linalg.norm(x) * np.linalg.norm(y))
-    if size <= _ROUNDING:
+    daily_change = (
+        float(np.sqrt(np.mean((x[BARS_PER_DAY:] - x[:-BARS_PER_DAY]) ** 2))) if len(x) > BARS_PER_DAY else 0.0
+    )
+    if daily_change <= _ROUNDING:
         return np.zeros(len(x))
-    return np.asarray(np.fft.irfft(np.fft.rfft(x) * np.conj(np.fft.rfft(y)), n=len(x)) / size)
+    return np.asarray(np.fft.irfft(np.fft.rfft(x) * np.conj(np.fft.rfft(y)), n=len(x)) / daily_change)
 
 
-def share_at_least(shuffled: FloatArray, observed: float) -> float:
-    """P-value of an observation among shuffles: itself counts as one of them."""
-    return float((1 + np.count_nonzero(shuffled >= observed)) / (1 + len(shuffled)))
+def share_at_least(shuffled: FloatArray, observed: float, widening: float = 1.0) -> float:
+    """P-value of an observation among shuffles, spread about their mean: itself counts as one of them."""
+    spread = shuffled.mean() + widening * (shuffled - shuffled.mean())
+    as_good = np.count_nonzero(spread >= observed - _ROUNDING * max(1.0, abs(observed)))
+    return float((1 + as_good) / (1 + len(shuffled)))
 
 
 def _less_fold_means(values: FloatArray, fold: pd.Series[int]) -> FloatArray:

@@ -5,17 +5,20 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from algo_pipeline.data.feature_registry import FEATURES
 from algo_pipeline.data.labels import LABELS
 from algo_pipeline.research.signal_shuffle import (
     MINIMUM_SHIFT_ROWS,
-    circular_correlations,
+    circular_scores,
     draw_shuffles,
     share_at_least,
+    shuffle_widening,
     signal_shuffle_p_value,
 )
 
+N_REVERSALS = 300
 FAR = 4 * MINIMUM_SHIFT_ROWS  # rows of the shortest fold that is shifted by itself
 
 
@@ -32,6 +35,10 @@ def frame(probability: np.ndarray, outcome: np.ndarray, fold: np.ndarray) -> pd.
 
 def logistic(log_odds: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-log_odds))
+
+
+def daily_change(x: np.ndarray) -> float:
+    return float(np.sqrt(np.mean([(later - now) ** 2 for now, later in zip(x, x[24:], strict=False)])))
 
 
 def random_frame(seed: int, skill: float = 0.0, sizes: tuple[int, ...] = (900, 1000, 800)) -> pd.DataFrame:
@@ -78,14 +85,18 @@ class TestShuffles:
 
 class TestPValue:
     @settings(max_examples=50, deadline=None)
-    @given(values=st.lists(st.tuples(st.floats(-3, 3), st.integers(0, 1)), min_size=2, max_size=40))
-    def test_correlations_of_all_shifts_are_those_of_rolled_arrays(self, values):
+    @given(values=st.lists(st.tuples(st.floats(-3, 3), st.integers(0, 1)), min_size=26, max_size=60))
+    def test_scores_of_all_shifts_are_those_of_rolled_arrays(self, values):
         x, y = (np.array(column, dtype=float) for column in zip(*values, strict=True))
-        if min(x.std(), y.std()) < 1e-6:
-            assert circular_correlations(np.full_like(x, x[0]), y).tolist() == [0.0] * len(x)
+        unit = daily_change(x)
+        if unit < 1e-6:
+            assert circular_scores(np.full_like(x, x[0]), y).tolist() == [0.0] * len(x)
         else:
-            rolled = [np.corrcoef(np.roll(x, -k), y)[0, 1] for k in range(len(x))]
-            assert circular_correlations(x, y) == pytest.approx(rolled, abs=1e-9)
+            rolled = [len(x) * np.cov(np.roll(x, -k), y, ddof=0)[0, 1] / unit for k in range(len(x))]
+            assert circular_scores(x, y) == pytest.approx(rolled, abs=1e-6)
+
+    def test_a_forecast_shorter_than_a_day_scores_nothing(self):
+        assert circular_scores(np.arange(24.0), np.ones(24)).tolist() == [0.0] * 24
 
     def test_it_is_the_share_of_rolled_forecasts_that_correlate_as_well(self):
         oos = random_frame(seed=5, skill=0.3)
@@ -96,9 +107,12 @@ class TestPValue:
         def score(shifts: np.ndarray) -> float:
             rolled = [np.roll(part, -k) for part, k in zip(log_odds, shifts, strict=True)]
             pairs = zip(rolled, outcome, strict=True)
-            return float(sum(np.sqrt(len(x)) * np.corrcoef(x, y)[0, 1] for x, y in pairs))
+            units = [daily_change(part) for part in log_odds]
+            return float(sum((x @ (y - y.mean())) / unit for (x, y), unit in zip(pairs, units, strict=True)))
 
-        as_good = sum(score(shifts) >= score(np.zeros(3, int)) for shifts in shuffles.shifts)
+        scores = np.array([score(shifts) for shifts in shuffles.shifts])
+        spread = scores.mean() + shuffle_widening(oos, shuffles) * (scores - scores.mean())
+        as_good = int(np.sum(spread >= score(np.zeros(3, int))))
         assert 1 < as_good < 150
         assert signal_shuffle_p_value(oos, n_shuffles=199, seed=6) == (1 + as_good) / 200
 
@@ -115,8 +129,10 @@ class TestPValue:
             p = np.roll(probability, -shift)
             return float(np.log(np.where(outcome == 1.0, p, 1.0 - p)).sum())
 
-        shifts = draw_shuffles(oos["fold"].to_numpy(), n_shuffles=199, seed=6).shifts[:, 0]
-        as_good = sum(log_likelihood(shift) >= log_likelihood(0) for shift in shifts)
+        shuffles = draw_shuffles(oos["fold"].to_numpy(), n_shuffles=199, seed=6)
+        likelihoods = np.array([log_likelihood(shift) for shift in shuffles.shifts[:, 0]])
+        spread = likelihoods.mean() + shuffle_widening(oos, shuffles) * (likelihoods - likelihoods.mean())
+        as_good = int(np.sum(spread >= log_likelihood(0)))
         assert 1 < as_good < 150
         assert signal_shuffle_p_value(oos, n_shuffles=199, seed=6) == (1 + as_good) / 200
 
@@ -128,6 +144,24 @@ class TestPValue:
     def test_a_forecast_counts_among_its_shuffles(self):
         assert share_at_least(np.array([1.0, 2.0, 3.0]), 2.0) == 3 / 4
         assert share_at_least(np.array([1.0, 2.0, 3.0]), 4.0) == 1 / 4
+
+    def test_shuffles_that_do_not_vary_are_as_good_as_what_they_equal(self):
+        assert share_at_least(np.full(9, 0.1), 0.1, widening=1.3) == 1.0
+
+    def test_shuffles_are_spread_about_their_mean(self):
+        assert share_at_least(np.array([0.0, 2.0, 4.0]), 4.5, widening=1.0) == 1 / 4
+        assert share_at_least(np.array([0.0, 2.0, 4.0]), 4.5, widening=1.25) == 2 / 4
+
+    def test_hours_that_tell_nothing_of_each_other_need_no_spread_and_slow_ones_do(self):
+        rng, fold = np.random.default_rng(4), folds(3000, 3000)
+        quick = rng.normal(size=len(fold))
+        slow = np.convolve(quick, np.ones(100) / 10.0, mode="same")
+        outcome = (rng.random(len(fold)) < 0.5).astype(float)
+        shuffles = draw_shuffles(fold)
+        m = 3000 - 2 * MINIMUM_SHIFT_ROWS + 1
+        found = [shuffle_widening(frame(logistic(x), outcome, fold), shuffles) for x in (quick, slow)]
+        assert found[0] == pytest.approx(1.0, abs=2.0 / m)
+        assert found[1] == pytest.approx(1.0 + 75.0 / m, abs=40.0 / m)
 
     def test_true_log_odds_are_found_skilled(self):
         assert signal_shuffle_p_value(random_frame(seed=1, skill=1.0), n_shuffles=999) == 1 / 1000
@@ -154,3 +188,14 @@ class TestPValue:
         oos = random_frame(seed=8, skill=0.2)
         log_odds = np.log(oos["probability"] / (1 - oos["probability"])) + 0.7 * (oos["fold"] == 1)
         assert signal_shuffle_p_value(oos.assign(probability=logistic(log_odds))) == signal_shuffle_p_value(oos)
+
+    @pytest.mark.parametrize("memory", [24, 168])
+    def test_a_forecast_that_past_flips_reverse_is_hardly_called_skilled_more_often(self, memory):
+        rng, fold, announced = np.random.default_rng(memory), folds(*[2800] * 8), 0
+        for trial in range(N_REVERSALS):
+            path = np.cumsum(rng.choice([-1.0, 1.0], len(fold) + 168))
+            moved = path[168 - 1 : -1] - np.concatenate([[0.0], path])[168 - memory : -memory - 1]
+            outcome = (np.diff(path)[167:] > 0).astype(float)
+            oos = frame(logistic(-moved / memory), outcome, fold)
+            announced += signal_shuffle_p_value(oos, n_shuffles=199, seed=trial) <= 0.05
+        assert announced <= binom.ppf(0.999, N_REVERSALS, 0.085)
