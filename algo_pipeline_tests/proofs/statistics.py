@@ -11,10 +11,12 @@ import numpy as np
 from scipy.stats import binom
 
 from algo_pipeline.backtest.evidence import LEVEL
+from algo_pipeline.data.labels import LABELS
 from algo_pipeline_tests.proofs.markets import Finding, Market, equal_recipe_wins, examine, results_of
 from algo_pipeline_tests.proofs.table import Row
 
 _PROOF = "statistics"
+LONGEST_LABEL = max((spec for spec in LABELS if spec.is_binary), key=lambda spec: spec.horizon_bars).name
 _LEAST_SHARE = 0.02  # a test that never speaks proves nothing
 _COVERAGE = 0.975
 _LARGEST_BIAS = 3.0  # in standard errors
@@ -27,8 +29,8 @@ class Extent:
 
     Attributes
     ----------
-    n_null : int
-        Markets without any signal, of ``null_years`` each.
+    n_null, n_null_longest : int
+        Markets without any signal, of ``null_years`` each: on the traded label, and on the longest.
     strengths, years : tuple of float
         The power curve: ``n_planted`` markets of every strength and length.
     stated : (float, float)
@@ -40,6 +42,7 @@ class Extent:
     first_seed: int = 0
     processes: int = os.cpu_count() or 1
     n_null: int = 500
+    n_null_longest: int = 200
     null_years: float = 4.0
     n_planted: int = 40
     strengths: tuple[float, ...] = (0.03, 0.06, 0.1, 0.2)
@@ -49,12 +52,15 @@ class Extent:
     n_equal: int = 200
 
 
-QUICK = Extent(n_null=60, null_years=2.0, n_planted=10, strengths=(0.1,), years=(1.0,), n_stated=20, n_equal=20)
+QUICK = Extent(
+    n_null=60, n_null_longest=20, null_years=2.0, n_planted=10, strengths=(0.1,), years=(1.0,), n_stated=20, n_equal=20
+)
 
 
 def prove(extent: Extent, say: Callable[[str], object]) -> Iterator[Row]:
-    """All rows: null markets, the stated point, equal recipes, the power curve."""
+    """All rows: null markets, also with the longest label, the stated point, equal recipes, the power curve."""
     yield from _null_rows(extent, say)
+    yield from _longest_null_rows(extent, say)
     yield from _stated_rows(extent, say)
     yield _equal_row(extent, say)
     for strength in extent.strengths:
@@ -96,6 +102,15 @@ def _null_rows(extent: Extent, say: Callable[[str], object]) -> Iterator[Row]:
     yield from _calibration_rows(where, found)
 
 
+def _longest_null_rows(extent: Extent, say: Callable[[str], object]) -> Iterator[Row]:
+    markets = _markets(extent, extent.n_null_longest, extent.null_years, 0.0, LONGEST_LABEL)
+    evidence = [found.evidence for found in results_of(examine, markets, extent.processes, say)]
+    n, where = len(evidence), f"null, {extent.null_years:g} years of {LONGEST_LABEL}"
+    yield sized_row(f"{where}: predictive skill announced", sum(e.has_skill for e in evidence), n)
+    yield sized_row(f"{where}: edge at zero cost announced", sum(e.has_zero_cost_edge for e in evidence), n)
+    yield bounded_row(f"{where}: edge after costs announced", sum(e.has_after_cost_edge for e in evidence), n)
+
+
 def _stated_rows(extent: Extent, say: Callable[[str], object]) -> Iterator[Row]:
     strength, years = extent.stated
     where = f"planted at {strength:g}, {years:g} years"
@@ -107,8 +122,10 @@ def _stated_rows(extent: Extent, say: Callable[[str], object]) -> Iterator[Row]:
 
 
 def _calibration_rows(where: str, found: Sequence[Finding]) -> Iterator[Row]:
-    rejected = sum(f.calibration_p_value <= LEVEL for f in found)
-    yield sized_row(f"{where}: calibration rejected at 5 %", rejected, len(found))
+    free = sum(f.free_calibration_p_value <= LEVEL for f in found)
+    yield sized_row(f"{where}: calibration without a prior rejected at 5 %", free, len(found))
+    traded = sum(f.calibration_p_value <= LEVEL for f in found)
+    yield bounded_row(f"{where}: calibration as traded rejected at 5 %", traded, len(found))
     bias = np.array([f.bias for f in found])
     z = float(bias.mean() / (bias.std(ddof=1) / math.sqrt(len(bias))))
     figures = f"{1e4 * bias.mean():+.1f} bps, {z:+.1f} standard errors"
@@ -131,8 +148,8 @@ def _examine(extent: Extent, n: int, years: float, strength: float, say: Callabl
     return results_of(examine, _markets(extent, n, years, strength), extent.processes, told)
 
 
-def _markets(extent: Extent, n: int, years: float, strength: float) -> list[Market]:
-    return [Market(extent.first_seed + k, years, strength) for k in range(n)]
+def _markets(extent: Extent, n: int, years: float, strength: float, label: str = Market.label) -> list[Market]:
+    return [Market(extent.first_seed + k, years, strength, label) for k in range(n)]
 
 
 def _power(found: Sequence[Finding]) -> str:

@@ -7,8 +7,10 @@ import pytest
 from scipy.stats import binom
 
 from algo_pipeline.backtest.evidence import LEVEL
-from algo_pipeline_tests.proofs.markets import Finding, Market, equal_recipe_wins, examine
-from algo_pipeline_tests.proofs.statistics import allowed_announcements, bounded_row, sized_row
+from algo_pipeline.common.config import Settings, load_settings
+from algo_pipeline.research.recipe import configured_recipe
+from algo_pipeline_tests.proofs.markets import Finding, Market, equal_recipe_wins, examine, traded_recipe
+from algo_pipeline_tests.proofs.statistics import LONGEST_LABEL, allowed_announcements, bounded_row, sized_row
 
 N_NULL, N_PLANTED = 24, 5
 MOST = int(binom.ppf(0.999, N_NULL, LEVEL))
@@ -33,8 +35,27 @@ class TestNullMarkets:
 
     def test_calibration_is_right_within_its_error(self, null):
         assert sum(found.calibration_p_value <= LEVEL for found in null) <= MOST
+        assert sum(found.free_calibration_p_value <= LEVEL for found in null) <= MOST
         bias = np.array([found.bias for found in null])
         assert abs(bias.mean()) < 3.3 * bias.std(ddof=1) / np.sqrt(N_NULL)
+
+
+class TestNullMarketsOfTheLongestLabel:
+    def test_luck_is_announced_no_more_often_than_the_level_says(self):
+        evidence = [examine(Market(seed, years=1.0, label=LONGEST_LABEL)).evidence for seed in range(N_NULL)]
+        assert sum(one.has_skill for one in evidence) <= MOST
+        assert sum(one.has_zero_cost_edge for one in evidence) <= MOST
+        assert sum(one.has_after_cost_edge for one in evidence) <= MOST
+        p_values = np.array([one.skill_p_value for one in evidence])
+        assert abs((p_values <= 0.5).mean() - 0.5) < 3.3 * 0.5 / np.sqrt(N_NULL)
+
+
+class TestTradedRecipe:
+    def test_markets_are_examined_by_what_is_traded_by_default_on_its_label(self, monkeypatch):
+        monkeypatch.setenv("ALGO_TRADER_MODEL", "boosting")
+        assert traded_recipe(Market(0, years=1.0).label) == configured_recipe(Settings.model_construct())
+        monkeypatch.delenv("ALGO_TRADER_MODEL")
+        assert traded_recipe(Market(0, years=1.0).label) == configured_recipe(load_settings(env_file=None))
 
 
 class TestPlantedMarkets:
@@ -43,7 +64,7 @@ class TestPlantedMarkets:
         assert all(one.evidence.has_skill for one in found)
         assert all(one.evidence.has_zero_cost_edge for one in found)
         assert all(one.evidence.beats_base_rate for one in found)
-        assert sum(one.calibration_p_value <= LEVEL for one in found) <= 2
+        assert sum(one.free_calibration_p_value <= LEVEL for one in found) <= 2
 
 
 class TestEqualRecipes:
