@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from algo_pipeline.live.events import DETAIL_KEYS, Outcome
+from algo_pipeline.live.watch_records import AlarmKind
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "live.md").read_text("utf-8")
@@ -60,7 +61,8 @@ def _name(function: ast.expr) -> str:
 
 def test_every_alert_is_explained_and_no_other() -> None:
     outcomes = {f"order_{outcome.value}" for outcome in Outcome if outcome is not Outcome.OPEN}
-    expected = (raised_codes() - {"order_<…>", "run_<…>"}) | outcomes | {"run_<code>"}
+    alarms = {f"{kind.value}_drift" for kind in AlarmKind}
+    expected = (raised_codes() - {"order_<…>", "run_<…>", "<…>_drift"}) | outcomes | alarms | {"run_<code>"}
     assert {quoted(row[0])[0] for row in table("Alerts")} == expected
 
 
