@@ -108,8 +108,9 @@ def model_card(training: Training) -> str:
     """What the model is, what it was learnt from, how well it did and what it must not be used for."""
     dataset, recipe, spec = training.dataset, training.recipe, training.recipe.label_spec
     simulated = "\n> **Simulated bars.** No market produced them.\n" if training.source == "simulated" else ""
-    return f"""# {training.symbol}: P({recipe.label} = 1), {recipe.describe()}
+    return f"""# {training.symbol}: P({recipe.label} = 1)
 {simulated}
+- **Recipe**: {recipe.describe()}
 - **Label**: `{spec.name}`, from the open after the decision, {spec.horizon_bars} h ahead.
 - **Data**: {len(dataset):,} hourly rows, {dataset.first_bar:%Y-%m-%d} to {dataset.last_bar:%Y-%m-%d}, source
   {training.source} ({training.venue_symbol}); training ends at {dataset.training_end:%Y-%m-%d %H:%M} UTC.
