@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from algo_pipeline.registry.explain import Explanation, Recomputation
 
 _SHOWN_TERMS = 8
+_TERM_WIDTH = 33
 _NOT_SHOWN = ("held", "quantity", "reason", "verdicts", "bundle", "model_version", "trading", "close", "features_exact")
 
 
@@ -84,17 +85,20 @@ def _features(found: Explanation) -> Iterator[str]:
         return
     yield f"Features    {len(again.features)}:"
     parts = {} if again.contributions is None else again.contributions.by_term
-    for name, value in again.features.items():
-        yield f"              {name:<20} {value:>12.6g}" + (f"   adds {parts[name]:+.5f}" if name in parts else "")
     mixed = {name: value for name, value in parts.items() if name not in again.features}
-    for name, value in sorted(mixed.items(), key=lambda item: -abs(item[1]))[:_SHOWN_TERMS]:
-        yield f"              {name:<36}   adds {value:+.5f}"
+    shown = sorted(mixed.items(), key=lambda item: -abs(item[1]))[:_SHOWN_TERMS]
+    width = max([_TERM_WIDTH, *(len(name) for name, _ in shown)])
+    for name, value in again.features.items():
+        told = f"{name:<{width - 13}} {value:>12.6g}"
+        yield f"              {told}" + (f"   adds {parts[name]:+.5f}" if name in parts else "")
+    for name, value in shown:
+        yield f"              {name:<{width}}   adds {value:+.5f}"
     if len(mixed) > _SHOWN_TERMS:
         yield f"              … and {len(mixed) - _SHOWN_TERMS} products that add less"
     if again.contributions is not None:
         sort = "calibrated" if again.contributions.is_calibrated else "uncalibrated"
         constant, total = again.contributions.constant, again.contributions.log_odds
-        yield f"              {'(constant)':<20} {'':>12}   adds {constant:+.5f}; {sort} log-odds {total:+.5f}"
+        yield f"              {'(constant)':<{width}}   adds {constant:+.5f}; {sort} log-odds {total:+.5f}"
 
 
 def _decision(found: Explanation) -> Iterator[str]:
@@ -114,8 +118,21 @@ def _decision(found: Explanation) -> Iterator[str]:
     yield f"Signal      {decision.signal}"
     yield f"Risk        {'; '.join(details['verdicts']) or 'no objection'}"
     yield f"Decision    {decision.action} ({details['reason']})"
-    for name in (name for name in details if name not in (*_NOT_SHOWN, "strategy")):
+    for name in (name for name in details if name not in (*_NOT_SHOWN, "strategy", "watch")):
         yield f"              {name}: {details[name]}"
+    if details.get("watch"):
+        yield f"Watch       {_watch(details['watch'])}"
+
+
+def _watch(watch: Mapping[str, Any]) -> str:
+    outcomes = watch.get("outcomes") or ()
+    known = ", ".join(f"{minute(to_utc(bar))} {'unknown' if label is None else label}" for bar, label in outcomes)
+    told = [f"base rate {watch['base_rate']:.4f}", f"labels that became known: {known or 'none'}"]
+    if drift := watch.get("drift"):
+        told.append(f"drift index of {drift['feature']} {drift['index']:.2f}, its limit {drift['limit']:.2f}")
+    if alarm := watch.get("alarm"):
+        told.append(f"ALARM ({alarm['kind']}): {alarm['text']}")
+    return "; ".join(told)
 
 
 def _orders(found: Explanation) -> Iterator[str]:

@@ -42,8 +42,9 @@ def verify(path: Path, as_json: bool) -> None:
     else:
         subject = ", ".join(f"{name} {value}" for name, value in archive.subject.items())
         click.echo(f"{archive.kind}: {subject}")
+        width = max([12, *(len(each.name) for each in found.checks)])
         for each in found.checks:
-            click.echo(f"{_WORDS[each.passed]:<12} {each.name:<12} {each.detail}")
+            click.echo(f"{_WORDS[each.passed]:<12} {each.name:<{width}} {each.detail}")
         for change in found.environment_changes:
             click.echo(f"Other than there: {change}.")
         click.echo(
