@@ -115,10 +115,9 @@ def _print(answers: list[_Answer], when: str, history: bool) -> None:
 
 def _print_reign(console: Console, symbol: Symbol, reign: Reign) -> None:
     line = reign.line
-    until = f" to {minute(reign.until)}" if reign.until else ""
+    span = f"from {minute(reign.since)} to {minute(reign.until)}" if reign.until else f"since {minute(reign.since)}"
     console.print(
-        f"{symbol}: version {line['to_version']} for {line['label']}, trading {line['trading']}, since "
-        f"{minute(reign.since)}{until} UTC",
+        f"{symbol}: version {line['to_version']} for {line['label']}, trading {line['trading']}, {span} UTC",
         style="bold",
     )
     policy = "" if line["policy"] in (BY_HAND, NO_POLICY) else f" ({line['policy']})"

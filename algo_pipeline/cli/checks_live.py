@@ -188,7 +188,7 @@ def trading(settings: Settings, state: LiveState, venue: Venue) -> Iterator[Chec
     if overdue is not None:
         span = f"{minute(overdue.first)} to {minute(overdue.last)} UTC"
         remedy = "See the check of the schedule; the next run journals them as missed."
-        yield warn("trading", f"{overdue.hours} h without a decision: {span}.", remedy)
+        yield warn("trading", f"{overdue.hours:,} h without a decision: {span}.", remedy)
 
 
 def watch(state: LiveState) -> Iterator[Check]:

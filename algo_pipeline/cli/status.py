@@ -133,7 +133,7 @@ def _print_what_keeps(console: Console, document: dict[str, Any]) -> None:
             )
     if document["overdue"] is not None:
         span = document["overdue"]
-        told.append(f"{span['hours']} h without a decision: {minute(span['from'])} to {minute(span['to'])} UTC.")
+        told.append(f"{span['hours']:,} h without a decision: {minute(span['from'])} to {minute(span['to'])} UTC.")
     if document["way_out"] is not None:
         told.append(f"Way out: {document['way_out']}")
     for text in told:
