@@ -15,6 +15,48 @@ from algo_pipeline.common.schemas import BAR_COLUMNS
 from algo_pipeline.common.types import BoolArray, FloatArray
 
 Build = Callable[[pd.DataFrame], pd.DataFrame]
+_STRETCH = 1e-6
+
+
+def cut_violations(
+    build: Build,
+    bars: pd.DataFrame,
+    features: pd.DataFrame,
+    positions: Sequence[int],
+    history_bars: int,
+    future_bars: int,
+) -> tuple[str, ...]:
+    """Build the features of short stretches of bars, with and without those after each position.
+
+    Cheap where :func:`truncation_violations` is not, for each stretch has ``history_bars`` bars up to its position and
+    at most ``future_bars`` after it; so that many rows can be asked, and one that peeks now and then is found. The
+    stored ``features`` come from a longer history, and are compared within 1e-6 of their size.
+
+    Returns
+    -------
+    tuple of str
+        A sentence per violation, naming feature and bar.
+    """
+    found = []
+    for position in positions:
+        first = max(0, position + 1 - history_bars)
+        known = build(bars.iloc[first : position + 1]).to_numpy()[-1]
+        later = build(bars.iloc[first : position + 1 + future_bars]).to_numpy()[position - first]
+        stored = features.to_numpy()[position]
+        other = np.abs(stored - known) > _STRETCH * (1.0 + np.abs(known))  # a NaN, which gaps explain, is no value
+        peeks = _differs(known, later) | other
+        found += [
+            f"{name} at {bars.index[position]} is not what the bars up to it give" for name in features.columns[peeks]
+        ]
+    return tuple(found)
+
+
+def spread_positions(n_rows: int, n_samples: int, seed: int = 0) -> tuple[int, ...]:
+    """Row positions at random, one in each of ``n_samples`` equal parts of all rows but the last."""
+    n_parts = min(n_samples, max(0, n_rows - 1))
+    edges = np.linspace(0, n_rows - 1, n_parts + 1) if n_parts else np.zeros(1)
+    shares = np.random.default_rng(seed).random(n_parts)
+    return tuple(int(edge) for edge in edges[:-1] + shares * np.diff(edges))
 
 
 def sample_positions(n_rows: int, n_samples: int, seed: int = 0) -> tuple[int, ...]:
@@ -59,7 +101,7 @@ def truncation_violations(
 def poison_violations(
     build: Build, bars: pd.DataFrame, features: pd.DataFrame, position: int, seed: int = 0
 ) -> tuple[str, ...]:
-    """Replace every bar after ``position`` by valid noise, recompute, and compare all rows up to it.
+    """Replace every bar after ``position`` by valid noise, recompute, and compare the last row.
 
     Returns
     -------

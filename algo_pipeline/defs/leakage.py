@@ -100,12 +100,11 @@ def models_learnt_from_their_own_base_rows_only(
 ) -> dg.AssetCheckResult:
     """Fit models again among noise."""
     from algo_pipeline.research import train
-    from algo_pipeline.research.leakage import judge_models, refitted_folds
+    from algo_pipeline.research.leakage import judge_models
 
     data, recipe = load_dataset(dataset, pipeline), pipeline.recipe()
     model.require(recipe, data)
-    folds = refitted_folds(splits, model.items)
-    return _result(judge_models(train.fit_models, data, splits, recipe, model.items, folds))
+    return _result(judge_models(train.fit_models, data, splits, recipe, model.items))
 
 
 @_check(claims.CALIBRATORS_KEEP_TO_THEIR_ROWS, calibrator, "dataset", "splits", "model")

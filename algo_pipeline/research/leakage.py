@@ -33,7 +33,6 @@ from algo_pipeline.research.leakage_of_fits import (
     judge_kept_models,
     judge_models,
     judge_scalers,
-    refitted_folds,
 )
 from algo_pipeline.research.leakage_of_probabilities import (
     judge_coverage,
@@ -66,7 +65,6 @@ __all__ = [
     "judge_recomputation",
     "judge_research",
     "judge_scalers",
-    "refitted_folds",
 ]
 
 
@@ -124,8 +122,7 @@ def _findings(run: ResearchRun, code: Code) -> Iterator[Finding]:
     yield judge_join(run.dataset.to_frame(), run.features, run.labels)
     yield judge_purge(run.plan, run.dataset.timestamps)
     yield judge_scalers(run.dataset, run.plan, run.models)
-    folds = refitted_folds(run.plan, run.models)
-    yield judge_models(code.fit_models, run.dataset, run.plan, run.recipe, run.models, folds)
+    yield judge_models(code.fit_models, run.dataset, run.plan, run.recipe, run.models)
     yield judge_calibrators(code.fit_calibrators, run.dataset, run.plan, run.recipe, run.models, run.calibrated)
     yield judge_kept_models(run.dataset, run.plan, run.models, run.calibrated)
     yield judge_coverage(run.oos, run.plan, run.dataset.timestamps)

@@ -7,8 +7,15 @@ import pandas as pd
 
 from algo_pipeline.common.time import bar_numbers
 from algo_pipeline.common.types import BoolArray, FloatArray
-from algo_pipeline.data.causality import Build, poison_violations, sample_positions, truncation_violations
-from algo_pipeline.data.feature_registry import FEATURES, FeatureSpec
+from algo_pipeline.data.causality import (
+    Build,
+    cut_violations,
+    poison_violations,
+    sample_positions,
+    spread_positions,
+    truncation_violations,
+)
+from algo_pipeline.data.feature_registry import FEATURES, MAX_WARMUP_BARS, FeatureSpec
 from algo_pipeline.research import claims
 from algo_pipeline.research.claims import Finding
 from algo_pipeline.research.label_twin import label_bounds
@@ -17,6 +24,8 @@ _TRUNCATIONS = 5
 _TRUNCATED_GAPS = 3
 _POISONED_BARS = 6_000
 _POISONINGS = 3
+_CUTS = 120
+_FUTURE_BARS = 25
 
 
 def judge_causality(build: Build, bars: pd.DataFrame, features: pd.DataFrame) -> Finding:
@@ -31,9 +40,10 @@ def judge_causality(build: Build, bars: pd.DataFrame, features: pd.DataFrame) ->
 
     Notes
     -----
-    Bars are cut after rows at random, after the last but one, and after the first row behind each of the last gaps,
-    where a value that was filled in backwards would show. The future is poisoned at three hours of the day, so that
-    what is stamped at a day's open does not hide at its end.
+    Short stretches from all of the history are cut after one row in each of 120 equal parts of it, so that a feature
+    that looks ahead at some times only is found too. The whole is cut after rows at random, after the last but one,
+    and after the first row behind each of the last gaps, where a value that was filled in backwards would show. The
+    future is poisoned at three hours of the day, so that what is stamped at a day's open does not hide at its end.
     """
     positions = tuple(sorted({*sample_positions(len(bars), _TRUNCATIONS), *_behind_gaps(bars)[-_TRUNCATED_GAPS:]}))
     tail = bars.iloc[-_POISONED_BARS:]
@@ -41,7 +51,12 @@ def judge_causality(build: Build, bars: pd.DataFrame, features: pd.DataFrame) ->
     found = truncation_violations(build, bars, features, positions)
     for n in range(_POISONINGS):
         found += poison_violations(build, tail, whole, first + 7 * n, seed=n)
-    evidence = f"{len(positions)} truncations and {_POISONINGS} poisonings of the future left no trace."
+    cuts = spread_positions(len(bars), _CUTS)
+    found += cut_violations(build, bars, features, cuts, MAX_WARMUP_BARS + 1, _FUTURE_BARS)
+    evidence = (
+        f"{len(positions)} truncations of all bars, {len(cuts)} of short stretches and {_POISONINGS} poisonings of the "
+        "future left no trace."
+    )
     return Finding(claims.FEATURES_SEE_NO_FUTURE, found, evidence)
 
 

@@ -7,7 +7,7 @@ deterministic, and needs to know nothing about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,9 +67,7 @@ def judge_scalers(dataset: Dataset, plan: SplitPlan, models: Sequence[Any]) -> F
     return Finding(claims.SCALERS_KEEP_TO_THEIR_ROWS, found, evidence)
 
 
-def judge_models(
-    fit: FitModels, dataset: Dataset, plan: SplitPlan, recipe: Recipe, models: Sequence[Any], folds: Iterable[int]
-) -> Finding:
+def judge_models(fit: FitModels, dataset: Dataset, plan: SplitPlan, recipe: Recipe, models: Sequence[Any]) -> Finding:
     """Whether fitting among noise gives the stored models again.
 
     Parameters
@@ -80,10 +78,8 @@ def judge_models(
         What they were made from.
     models : sequence of fitted estimators
         In the order of ``plan.all_folds``.
-    folds : iterable of int
-        Which of them to fit again (see :func:`refitted_folds`).
     """
-    poison, probes, numbers = _Poison.like(dataset), _probes(dataset), tuple(folds)
+    poison, probes, numbers = _Poison.like(dataset), _probes(dataset), tuple(range(len(models)))
     with single_threaded():
         found = tuple(
             f"the model of {_name(number, plan)} is not what its {_size(plan.all_folds[number].base)} base rows give"
@@ -95,17 +91,6 @@ def judge_models(
         "other rows, are equal to the bit."
     )
     return Finding(claims.MODELS_KEEP_TO_THEIR_ROWS, found, evidence)
-
-
-def refitted_folds(plan: SplitPlan, models: Sequence[Any]) -> tuple[int, ...]:
-    """Positions in ``plan.all_folds`` whose models :func:`judge_models` should fit again.
-
-    All of them where a fit costs milliseconds (a pipeline that ends in a linear model); else the first, around which
-    there is most to read that it must not, and the production model, which is the one that trades.
-    """
-    n = len(models)
-    is_linear = all(hasattr(getattr(model, "steps", [("", model)])[-1][1], "coef_") for model in models)
-    return tuple(range(n)) if is_linear else (0, n - 1)
 
 
 def judge_calibrators(

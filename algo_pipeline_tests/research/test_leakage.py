@@ -12,7 +12,7 @@ from algo_pipeline.data.labels import LABEL_NAMES, build_labels
 from algo_pipeline.models.catalog import CALIBRATOR_KINDS, MODEL_KINDS
 from algo_pipeline.research.claims import CLAIMS, Claim, Finding
 from algo_pipeline.research.label_twin import label_bounds
-from algo_pipeline.research.leakage import judge_labels, judge_models, judge_purge, refitted_folds
+from algo_pipeline.research.leakage import judge_labels, judge_models, judge_purge
 from algo_pipeline.research.recipe import Recipe
 from algo_pipeline.research.splits import SplitRule
 from algo_pipeline.research.train import fit_models
@@ -126,7 +126,7 @@ def test_one_row_too_many_is_noticed_in_a_model_of_any_kind(clean: Run, kind: st
     honest, leaking = (replace(made.plan, folds=(), production=each) for each in (fold, more))
     for plan, holds in ((honest, True), (leaking, False)):
         models = fit_models(made.dataset, plan, recipe)
-        assert judge_models(fit_models, made.dataset, honest, recipe, models, (0,)).holds == holds
+        assert judge_models(fit_models, made.dataset, honest, recipe, models).holds == holds
 
 
 class TestSecondComputationOfLabels:
@@ -168,10 +168,3 @@ def test_claims_have_names_of_checks_and_statements_of_one_sentence() -> None:
         assert claim.statement.endswith(".")
         assert ". " not in claim.statement
     assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
-
-
-def test_all_linear_models_are_fitted_again_and_two_of_other_kinds(clean: Run, bars: pd.DataFrame) -> None:
-    plan, models = clean.research.plan, clean.research.models
-    assert refitted_folds(plan, models) == (0, 1, 2, 3)
-    trees = run(bars, Recipe("boosting", split=plan.rule), Stages()).research.models
-    assert refitted_folds(plan, trees) == (0, 3)

@@ -58,6 +58,8 @@ _RULES, _TRADES = claims.TRADES_KEEP_TO_THE_RULES, claims.TRADES_SEE_NO_FUTURE
 
 LEAKS: tuple[Leak, ...] = (
     Leak(of_data.feature_shifted_back_by_one_bar, (_CAUSALITY,)),
+    Leak(of_data.feature_that_peeks_on_one_day_of_the_month, (_CAUSALITY,)),
+    Leak(of_data.feature_that_peeks_in_the_early_history, (_CAUSALITY,)),
     Leak(of_data.centred_window, (_CAUSALITY,)),
     Leak(of_data.feature_normalized_over_all_bars, (_CAUSALITY,)),
     Leak(of_data.future_volume_in_a_z_score, (_CAUSALITY,)),
@@ -85,6 +87,7 @@ LEAKS: tuple[Leak, ...] = (
     Leak(of_fits.scaler_fitted_on_all_rows, (_SCALERS, _MODELS)),
     Leak(of_fits.features_selected_on_all_rows, (_SCALERS, _MODELS)),
     Leak(of_fits.penalty_chosen_on_the_test_block, (_MODELS,)),
+    Leak(of_fits.middle_folds_of_trees_fitted_on_their_test_blocks, (_MODELS,), _BOOSTING),
     Leak(of_fits.early_stopping_on_the_test_block, (_MODELS,), _BOOSTING),
     Leak(of_fits.rows_weighted_by_the_test_block, (_MODELS,)),
     Leak(of_fits.model_fitted_on_its_calibrator_rows_too, (_SCALERS, _MODELS)),

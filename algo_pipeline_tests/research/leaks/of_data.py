@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.common.types import BoolArray
 from algo_pipeline.data.features import build_features
 from algo_pipeline.data.labels import LabelSpec, build_labels
 from algo_pipeline.research.dataset import Dataset, build_dataset
@@ -19,6 +20,16 @@ Column = Callable[[pd.DataFrame, pd.DataFrame], "pd.Series[float]"]
 def feature_shifted_back_by_one_bar(stages: Stages) -> Stages:
     """A feature of the next bar: ``shift(-1)`` where ``shift(1)`` was meant."""
     return _column(stages, "rsi_14", lambda features, bars: features["rsi_14"].shift(-1))
+
+
+def feature_that_peeks_on_one_day_of_the_month(stages: Stages) -> Stages:
+    """The next hour's return instead of the last one's, but only on the fifteenth of each month."""
+    return _peeking(stages, lambda index: index.day == 15)
+
+
+def feature_that_peeks_in_the_early_history(stages: Stages) -> Stages:
+    """The next hour's return instead of the last one's, but only in the first thousand bars."""
+    return _peeking(stages, lambda index: np.arange(len(index)) < 1_000)
 
 
 def centred_window(stages: Stages) -> Stages:
@@ -192,6 +203,16 @@ def _column(stages: Stages, name: str, make: Column) -> Stages:
         return features.assign(**{name: made.fillna(features[name]).where(features[name].notna())})
 
     return replace(stages, build_features=build)
+
+
+def _peeking(stages: Stages, when: Callable[[pd.DatetimeIndex], BoolArray]) -> Stages:
+    """Some hours of ``log_return_1`` are those of the hour that follows."""
+
+    def peek(features: pd.DataFrame, bars: pd.DataFrame) -> pd.Series[float]:
+        known = features["log_return_1"]
+        return known.where(~when(pd.DatetimeIndex(bars.index)) | known.isna(), known.shift(-1))
+
+    return _column(stages, "log_return_1", peek)
 
 
 def _labels(stages: Stages, build: Callable[[pd.DataFrame], pd.DataFrame]) -> Stages:

@@ -112,6 +112,20 @@ def production_model_fitted_on_all_rows(stages: Stages) -> Stages:
     return replace(stages, fit_models=fit)
 
 
+def middle_folds_of_trees_fitted_on_their_test_blocks(stages: Stages) -> Stages:
+    """Trees of neither the first fold nor the production model learn from all rows up to their test block's end."""
+
+    def fit_all(dataset: Dataset, plan: SplitPlan, recipe: Recipe) -> tuple[Any, ...]:
+        def until(fold: Fold) -> slice:
+            inner = fold in plan.folds[1:]
+            return slice(fold.base.start, fold.test.stop) if inner else fold.base
+
+        widened = replace(plan, folds=tuple(replace(fold, base=until(fold)) for fold in plan.folds))
+        return fit_models(dataset, widened, recipe)
+
+    return replace(stages, fit_models=fit_all)
+
+
 def early_stopping_on_the_test_block(stages: Stages) -> Stages:
     """As many trees as the rows they are judged by like best."""
 
