@@ -119,7 +119,11 @@ def _interval_row(
     intervals: list[dict[str, float | None]], show: Callable[[float | None], str]
 ) -> tuple[str, list[str]]:
     """Both bounds, ``–`` where one is undefined or, as an upper bound may be, infinite."""
-    return "  95 % interval", [f"{show(each['lower'])} to {show(each['upper'])}" for each in intervals]
+    return "  95 % interval", [_span(show(each["lower"]), show(each["upper"])) for each in intervals]
+
+
+def _span(lower: str, upper: str) -> str:
+    return lower if lower == upper == "–" else f"{lower} to {upper}"
 
 
 def _verdict(facts: dict[str, Any]) -> Panel:
