@@ -161,6 +161,19 @@ class BundleStore:
             raise _corrupt(f"in {path} is not the one that its name says")
         return bundle
 
+    def of_run(self, symbol: Symbol, run_id: str) -> ChampionBundle | None:
+        """A bundle that was made from this MLflow run, deployed now or once; None if none is kept.
+
+        Kept files that can't be read are passed over.
+        """
+        kept = (path.stem for path in sorted(self._archive_path(symbol, "").parent.glob("*.json")))
+        for sha256 in (self.fingerprint(symbol) or "", *kept):
+            with contextlib.suppress(StorageError):
+                bundle = self.of_hash(symbol, sha256)
+                if bundle is not None and bundle.run_id == run_id:
+                    return bundle
+        return None
+
     def fingerprint(self, symbol: Symbol) -> str | None:
         """The checksum in the deployed file, whatever wrote it; None if none that can be read is deployed."""
         try:

@@ -13,7 +13,7 @@ from algo_pipeline.common.time import to_utc, utc_now
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.interfaces.strategy import StrategyInterface
-from algo_pipeline.registry.bundle import ChampionBundle
+from algo_pipeline.registry.bundle import BundleStore, ChampionBundle
 from algo_pipeline.registry.deployment import bundle_of
 from algo_pipeline.registry.ledger import GATE, PromotionEntry, PromotionLedger
 from algo_pipeline.registry.mlflow_registry import CHAMPION, MlflowRegistry
@@ -122,7 +122,9 @@ def promote_by_hand(wish: HandPromotion, artifacts_dir: Path, registry: MlflowRe
         model_name = registered_model_name(wish.symbol, wish.label)
         stored = registry.stored_model(model_name, wish.version)
         trading, because = _trading(wish, stored, PromotionLedger(artifacts_dir).lines())
-        bundle = _bundle(wish, stored, registry, before, trading)
+        stores = (BundleStore(artifacts_dir), BundleStore(artifacts_dir, "challenger"))
+        kept = next(filter(None, (store.of_run(wish.symbol, stored.version.run_id) for store in stores)), None)
+        bundle = _bundle(wish, stored, registry, before, kept, trading)
         if before and _is_same(before, bundle if wish.trade is not None else replace(bundle, trading=before.trading)):
             bundle, because = before, "as before"
         alias = registry.alias_version(model_name, CHAMPION)
@@ -140,15 +142,20 @@ def promote_by_hand(wish: HandPromotion, artifacts_dir: Path, registry: MlflowRe
 
 
 def _bundle(
-    wish: HandPromotion, stored: StoredModel, registry: MlflowRegistry, before: ChampionBundle | None, trading: Trading
+    wish: HandPromotion,
+    stored: StoredModel,
+    registry: MlflowRegistry,
+    before: ChampionBundle | None,
+    kept: ChampionBundle | None,
+    trading: Trading,
 ) -> ChampionBundle:
     from algo_pipeline.models.calibration import TRUSTED_TYPES
 
     origin = stored_origin(stored)
     facts = {"label": wish.label, "source": wish.source, "deployed": before, "real_account": wish.real_account}
     require_fitting(origin, wish.version, **facts)  # type: ignore[arg-type]
-    if before is not None and before.run_id == stored.version.run_id:  # runs do not record it
-        origin = replace(origin, feature_reference=before.feature_reference)
+    if kept is not None:  # runs do not record it
+        origin = replace(origin, feature_reference=kept.feature_reference)
     estimator = registry.load_estimator(stored.version, TRUSTED_TYPES)
     return bundle_of(origin, estimator, wish.config, trading, stored.version, wish.strategy)
 
