@@ -107,7 +107,7 @@ def _stage_check(stage: Stage, again: Reproduction) -> Check:
         return Check(stage.name, passed, stage.detail or f"made again, equal: {stage.found[:16]}")
     largest = stage.max_difference
     if again.environment_changes and math.isfinite(largest) and largest <= TOLERANCE:
-        return Check(stage.name, True, f"equal within {largest:.1g}: other packages or another processor")
+        return Check(stage.name, True, f"equal within {largest:.1g}: other code, packages or another processor")
     return Check(stage.name, False, stage.detail or "made again, it has another hash")
 
 
