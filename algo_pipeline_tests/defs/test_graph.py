@@ -398,12 +398,14 @@ def test_a_damaged_ledger_stops_the_gate_before_anything_is_deployed(materialize
     workshop = materialized.copy(tmp_path / "work")
     path = PromotionLedger(workshop.artifacts).path
     path.write_bytes(path.read_bytes().replace(b'"gate"', b'"hand"', 1))
-    deployed = {k: v for k, v in fingerprints(workshop.artifacts).items() if k.startswith("live/")}
+    deployed = {k: v for k, v in fingerprints(workshop.artifacts).items() if k.startswith("live/champion/")}
+    assert deployed
+    # A challenger is only listened to: it is deployed before the gate, whatever the gate says.
     with workshop.active() as settings:
         (outcome,) = run_research(build_definitions(), settings, (_BTC,), Scope(until=UNTIL), quiet=True)
     assert outcome.error is not None
     assert outcome.error.code == "corrupt_file"
-    assert {k: v for k, v in fingerprints(workshop.artifacts).items() if k.startswith("live/")} == deployed
+    assert {k: v for k, v in fingerprints(workshop.artifacts).items() if k.startswith("live/champion/")} == deployed
 
 
 def test_an_alias_moved_by_hand_is_noticed_by_the_next_run_and_not_followed(
