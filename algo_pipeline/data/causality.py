@@ -101,7 +101,7 @@ def truncation_violations(
 def poison_violations(
     build: Build, bars: pd.DataFrame, features: pd.DataFrame, position: int, seed: int = 0
 ) -> tuple[str, ...]:
-    """Replace every bar after ``position`` by valid noise, recompute, and compare the last row.
+    """Replace every bar after ``position`` by valid noise, recompute, and compare all rows up to it.
 
     Returns
     -------
