@@ -20,7 +20,7 @@ from algo_pipeline.research.gate_rules import (
 from algo_pipeline.research.statistics import PairedComparison, compare_with_base_rate
 
 EVIDENCE_LEVEL = 0.05
-"""Largest chance of luck at which an edge after costs counts as shown: a model that may trade has less."""
+"""Largest chance of luck at which an edge after costs counts as shown: a model that may trade has no more."""
 
 
 class Trading(str, Enum):
