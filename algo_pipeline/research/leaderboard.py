@@ -11,18 +11,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.types import FloatArray
 from algo_pipeline.research.comparisons import CorrectedComparison, corrected_comparisons
 from algo_pipeline.research.recipe import Recipe
 from algo_pipeline.research.splits import SplitRule
-from algo_pipeline.research.statistics import Interval, log_losses, require_same_rows
+from algo_pipeline.research.statistics import Interval, log_loss_differences
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from algo_pipeline.research.candidates import EvaluatedRecipe
 
 
@@ -145,13 +141,7 @@ def _differences(candidate: EvaluatedRecipe, baselines: dict[str, EvaluatedRecip
     baseline = baselines.get(candidate.recipe.label)
     if baseline is None:
         raise ConfigValueError(f"The baseline of {candidate.recipe.label} is missing among the candidates.")
-    require_same_rows(candidate.oos, baseline.oos)
-    return _losses(candidate.oos) - _losses(baseline.oos)
-
-
-def _losses(oos: pd.DataFrame) -> FloatArray:
-    probability, outcome = (oos[name].to_numpy(dtype=np.float64) for name in ("probability", "outcome"))
-    return log_losses(probability, outcome)
+    return log_loss_differences(candidate.oos, baseline.oos)
 
 
 def _row(candidate: EvaluatedRecipe, against: CorrectedComparison | None) -> LeaderboardRow:

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.formatting import count, number, percent
-from algo_pipeline.common.types import FloatArray
 from algo_pipeline.models.parameters import Parameters
 from algo_pipeline.research.comparisons import CorrectedComparison, comparison_among
 from algo_pipeline.research.dataset import Dataset
@@ -22,7 +20,7 @@ from algo_pipeline.research.evaluate import Evaluation, evaluate
 from algo_pipeline.research.recipe import Recipe
 from algo_pipeline.research.search_space import settings_lines
 from algo_pipeline.research.splits import SplitPlan, SplitRule, walk_forward
-from algo_pipeline.research.statistics import Interval, log_losses, require_same_rows
+from algo_pipeline.research.statistics import Interval, log_loss_differences, log_losses_of
 from algo_pipeline.research.train import fit_calibrators, fit_models, score_fold, stitch_probabilities
 
 N_INNER_FOLDS = 4
@@ -200,7 +198,7 @@ def fold_by_fold(plan: SearchPlan, recipe: Recipe) -> Iterator[pd.DataFrame]:
 def pooled_skill(parts: list[pd.DataFrame]) -> float:
     """Log-loss skill against the folds' base rates over all rows of the parts, as a fraction."""
     oos = pd.concat(parts)
-    loss, base = (_losses(oos, name).mean() for name in ("probability", "base_rate"))
+    loss, base = (log_losses_of(oos, name).mean() for name in ("probability", "base_rate"))
     return float(1.0 - loss / base)
 
 
@@ -242,9 +240,8 @@ def conclude(
     n_judged_recipes : int
         How many recipes searches ever judged on such rows, this winner included.
     """
-    require_same_rows(winner.oos, traded.oos)
+    difference = log_loss_differences(winner.oos, traded.oos)
     same = winner.recipe.hash == traded.recipe.hash
-    difference = _losses(winner.oos) - _losses(traded.oos)
     seen, judged = plan.seen.timestamps, winner.oos.index
     return SearchOutcome(
         label=winner.recipe.label,
@@ -260,8 +257,3 @@ def conclude(
         comparison=None if same else comparison_among(difference, n_judged_recipes),
         settings=settings_lines(winner.recipe),
     )
-
-
-def _losses(oos: pd.DataFrame, column: str = "probability") -> FloatArray:
-    probability, outcome = (oos[name].to_numpy(dtype=np.float64) for name in (column, "outcome"))
-    return log_losses(probability, outcome)

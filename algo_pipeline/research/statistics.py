@@ -38,7 +38,9 @@ __all__ = [
     "deflated_sharpe_ratio",
     "effective_number_of_trials",
     "expected_maximum_sharpe",
+    "log_loss_differences",
     "log_losses",
+    "log_losses_of",
     "mean_block_bars",
     "mean_interval",
     "minimum_track_record_length",
@@ -155,6 +157,21 @@ def log_losses(probability: FloatArray, outcome: FloatArray) -> FloatArray:
     return -np.log(np.where(outcome == 1.0, probability, 1.0 - probability))
 
 
+def log_losses_of(oos: pd.DataFrame, column: str = "probability") -> FloatArray:
+    """Log loss of each row of an out-of-sample frame in nats, shape (n,), by a column of probabilities in (0, 1)."""
+    probability, outcome = (oos[name].to_numpy(dtype=np.float64) for name in (column, "outcome"))
+    return log_losses(probability, outcome)
+
+
+def log_loss_differences(candidate_oos: pd.DataFrame, reference_oos: pd.DataFrame) -> FloatArray:
+    """Log loss of the candidate minus that of the reference, row by row in nats, shape (n,).
+
+    Parameters and errors as of :func:`compare_log_loss`.
+    """
+    require_same_rows(candidate_oos, reference_oos)
+    return log_losses_of(candidate_oos) - log_losses_of(reference_oos)
+
+
 def compare_log_loss(candidate_oos: pd.DataFrame, reference_oos: pd.DataFrame, seed: int = SEED) -> PairedComparison:
     """Compare two forecasts of the same outcomes, row by row.
 
@@ -177,10 +194,7 @@ def compare_log_loss(candidate_oos: pd.DataFrame, reference_oos: pd.DataFrame, s
     F. X. Diebold, R. S. Mariano, "Comparing predictive accuracy", JBES 13 (1995), with a block bootstrap in place of
     the normal limit.
     """
-    require_same_rows(candidate_oos, reference_oos)
-    outcome = candidate_oos["outcome"].to_numpy(dtype=np.float64)
-    losses = [log_losses(f["probability"].to_numpy(dtype=np.float64), outcome) for f in (candidate_oos, reference_oos)]
-    difference = losses[0] - losses[1]
+    difference = log_loss_differences(candidate_oos, reference_oos)
     return PairedComparison(float(np.mean(difference)), mean_interval(difference, seed=seed), len(difference))
 
 
