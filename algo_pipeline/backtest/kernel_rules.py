@@ -81,7 +81,14 @@ def entry_order(
     free_cash: float, equity: float, held: float, close: float, size_limit: float, rules: KernelRules
 ) -> float:
     """Quantity of the buy that an entry decides at its close; a cash buffer caps it by ``free_cash``."""
-    fraction = min(rules.fraction, size_limit)
+    return order_of_fraction(free_cash, equity, held, close, min(rules.fraction, size_limit), rules)
+
+
+@compiled
+def order_of_fraction(
+    free_cash: float, equity: float, held: float, close: float, fraction: float, rules: KernelRules
+) -> float:
+    """:func:`entry_order` for a target that is limited already, as a fraction of equity."""
     affordable = math.inf
     if not math.isnan(rules.buffer_rate):
         affordable = free_cash / cash_to_set_aside(close, rules)

@@ -10,7 +10,8 @@ import math
 
 import numpy as np
 
-from algo_pipeline.backtest.kernel import KernelRules, Simulation, action_at_close
+from algo_pipeline.backtest.kernel import Simulation
+from algo_pipeline.backtest.kernel_rules import NEVER, KernelRules, action_at_close, cash_to_set_aside, entry_order
 from algo_pipeline.backtest.realistic_fills import (
     ACCOUNT_STATE,
     FILL,
@@ -26,14 +27,12 @@ from algo_pipeline.backtest.realistic_fills import (
 from algo_pipeline.backtest.realistic_inputs import VenueBar
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.types import FloatArray, RecordArray, Signal
-from algo_pipeline.strategy.position_sizing import cash_per_unit, entry_quantity
 from algo_pipeline.strategy.risk import drawdown_from_peak, kill_switch_trips
 from algo_pipeline.strategy.signal_to_trade import Action, signal_from_score
 
 _ENTER = int(Action.ENTER)
 _EXIT = int(Action.EXIT)
 _FLAT = int(Signal.FLAT)
-_NEVER = -(2**62)
 
 
 def simulate_realistic(bars: RecordArray, rules: KernelRules, orders: OrderRules) -> Simulation:
@@ -53,7 +52,7 @@ def simulate_realistic(bars: RecordArray, rules: KernelRules, orders: OrderRules
     """
     n_symbols, n_bars = bars.shape
     states = np.zeros(n_symbols, SYMBOL_STATE).view(np.recarray)
-    states.symbol, states.limit, states.last_exit = np.arange(n_symbols), math.nan, _NEVER
+    states.symbol, states.limit, states.last_exit = np.arange(n_symbols), math.nan, NEVER
     accounts = np.zeros(1, ACCOUNT_STATE).view(np.recarray)
     accounts.cash = rules.initial_cash
     curve = np.empty((3 + n_symbols, n_bars))
@@ -166,26 +165,9 @@ def _decide(
     if action == _EXIT:
         place_order(state, -state.held, limit, orders.latency_bars, orders.limit_timeout_bars)
     elif action == _ENTER:
-        quantity = _entry_order(state, states, account, equity, bar.size_limit, rules)
+        free = account.cash - _reserved(states, rules)
+        quantity = entry_order(free, equity, state.held, state.mark, bar.size_limit, rules)
         place_order(state, quantity, limit, orders.latency_bars, orders.limit_timeout_bars)
-
-
-@compiled
-def _entry_order(
-    state: SymbolState,
-    states: RecordArray,
-    account: AccountState,
-    equity: float,
-    size_limit: float,
-    rules: KernelRules,
-) -> float:
-    fraction = min(rules.fraction, size_limit)
-    affordable = math.inf
-    if not math.isnan(rules.buffer_rate):
-        affordable = (account.cash - _reserved(states, rules)) / _unit_cash(state.mark, rules)
-    return entry_quantity(
-        equity, state.mark, state.held, fraction, affordable, rules.steps_per_unit, rules.min_notional
-    )
 
 
 @compiled
@@ -194,10 +176,5 @@ def _reserved(states: RecordArray, rules: KernelRules) -> float:
     total = 0.0
     for s in range(len(states)):
         if states[s].ordered > 0.0:
-            total += states[s].ordered * _unit_cash(states[s].mark, rules)
+            total += states[s].ordered * cash_to_set_aside(states[s].mark, rules)
     return total
-
-
-@compiled
-def _unit_cash(close: float, rules: KernelRules) -> float:
-    return cash_per_unit(close, rules.slippage_rate, rules.fee_rate_in_cash, rules.buffer_rate)

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from algo_pipeline.backtest.kernel_rules import NEVER, KernelRules, cash_to_set_aside
+from algo_pipeline.backtest.kernel_rules import NEVER, KernelRules, order_of_fraction
 from algo_pipeline.backtest.symbol_kernel import bought_quantity, cash_received
 from algo_pipeline.common.compiled import compiled
 from algo_pipeline.common.types import FloatArray, IntArray, Signal
-from algo_pipeline.strategy.position_sizing import counts_as_flat, entry_quantity
+from algo_pipeline.strategy.position_sizing import counts_as_flat
 from algo_pipeline.strategy.risk import cooldown_has_passed
 from algo_pipeline.strategy.signal_to_trade import Action, action_for_signal
 
@@ -205,15 +205,5 @@ def _trade_circle(
             if action == _EXIT:
                 order = -held
             elif action == _ENTER:
-                order = _entry_order(cash, held, close, by_bar.fractions[t], rules)
+                order = order_of_fraction(cash, cash + held * close, held, close, by_bar.fractions[t], rules)
     return _Account(cash, held, equity, order, last_exit, n_entries), _Sums(exposures, gains, squares, products)
-
-
-@compiled
-def _entry_order(cash: float, held: float, close: float, fraction: float, rules: KernelRules) -> float:
-    """``kernel_rules.entry_order`` for the fraction of this row."""
-    affordable = math.inf
-    if not math.isnan(rules.buffer_rate):
-        affordable = cash / cash_to_set_aside(close, rules)
-    equity = cash + held * close
-    return entry_quantity(equity, close, held, fraction, affordable, rules.steps_per_unit, rules.min_notional)
