@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from algo_pipeline.cli.parameters import one_pair
 from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.logger import configure_logging
@@ -24,15 +25,8 @@ _RANKED_BY = ("sharpe", "sortino", "calmar", "total_return", "cagr", "max_drawdo
 _MOST_ROWS = 1_000
 
 
-def _pair(ctx: click.Context, param: click.Parameter, value: str | None) -> Symbol | None:
-    try:
-        return None if value is None else Symbol.parse(value)
-    except AlgoPipelineError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
-
-
 @click.command()
-@click.option("--symbol", callback=_pair, metavar="BASE/QUOTE", help="Default: the first configured one.")
+@click.option("--symbol", callback=one_pair, metavar="BASE/QUOTE", help="Default: the first configured one.")
 @click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUES", help="Values to try; repeat for several.")
 @click.option("--top", type=click.IntRange(1, _MOST_ROWS), default=20, show_default=True, help="Rows to list.")
 @click.option(
