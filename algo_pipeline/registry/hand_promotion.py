@@ -152,8 +152,14 @@ def _bundle(
     from algo_pipeline.models.calibration import TRUSTED_TYPES
 
     origin = stored_origin(stored)
-    facts = {"label": wish.label, "source": wish.source, "deployed": before, "real_account": wish.real_account}
-    require_fitting(origin, wish.version, **facts)  # type: ignore[arg-type]
+    require_fitting(
+        origin,
+        wish.version,
+        label=wish.label,
+        source=wish.source,
+        deployed=before,
+        real_account=wish.real_account,
+    )
     if kept is not None:  # runs do not record it
         origin = replace(origin, feature_reference=kept.feature_reference)
     estimator = registry.load_estimator(stored.version, TRUSTED_TYPES)
