@@ -39,10 +39,10 @@ class MovedAlias:
     @property
     def remedy(self) -> str:
         """How to make one of the two true."""
-        back = f"to put the alias back, {self._command(self.deployed)}"
+        back = f"put the alias back, {self._command(self.deployed)}"
         if self.alias is None:
-            return f"T{back[1:]}."
-        return f"To deploy version {self.alias}, {self._command(self.alias)}; {back}."
+            return f"To {back}."
+        return f"To deploy version {self.alias}, {self._command(self.alias)}; to {back}."
 
     def _command(self, version: str) -> str:
         return f"`algo-pipeline promote {version} --symbol {self.symbol} --reason TEXT`"
