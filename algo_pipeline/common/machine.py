@@ -10,7 +10,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGES = (
-    *("algo-pipeline", "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "ta-lib", "numba", "pyarrow", "skops"),
+    "algo-pipeline",
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "lightgbm",
+    "ta-lib",
+    "numba",
+    "pyarrow",
+    "skops",
 )
 
 

@@ -25,7 +25,15 @@ RECIPE_FILE = "config.json"
 PREDICTIONS_FILE = "tables/oos_probabilities.csv"
 REPORT_FILE = "backtest/report.json"
 METRICS_FILE = "metrics.json"
-FILES = (*(LINEAGE_FILE, FINGERPRINTS_FILE, PARAMETERS_FILE, RECIPE_FILE, PREDICTIONS_FILE, REPORT_FILE, METRICS_FILE),)
+FILES = (
+    LINEAGE_FILE,
+    FINGERPRINTS_FILE,
+    PARAMETERS_FILE,
+    RECIPE_FILE,
+    PREDICTIONS_FILE,
+    REPORT_FILE,
+    METRICS_FILE,
+)
 """What is read of a run to make it again."""
 REPORT_TAG = "report_hash"
 _NEEDED = ("symbol", "source", "venue_symbol", "label", "history_start", "training_end", "last_bar", "recipe_hash")
