@@ -113,7 +113,7 @@ def _decision(found: Explanation) -> Iterator[str]:
     yield f"Champion    {model}, {bundle}"
     yield f"Probability {probability} in the journal; computed again: {found.agreement}"
     yield f"Rule        {found.rule}"
-    for name, value in {**details.get("strategy", {})}.items():
+    for name, value in details.get("strategy", {}).items():
         yield f"              {name} {value}"
     yield f"Signal      {decision.signal}"
     yield f"Risk        {'; '.join(details['verdicts']) or 'no objection'}"

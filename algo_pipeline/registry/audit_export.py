@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,6 @@ def bars_csv(bars: pd.DataFrame) -> bytes:
 
 def bars_from_csv(data: bytes) -> pd.DataFrame:
     """Inverse of :func:`bars_csv`; CorruptFileError if these are no valid bars."""
-    from io import BytesIO
-
     try:
         frame = pd.read_csv(BytesIO(data), float_precision="round_trip")
         times = pd.DatetimeIndex(pd.to_datetime(frame.pop(INDEX_NAME), utc=True)).as_unit("ns")
