@@ -112,3 +112,12 @@ def test_a_manifest_that_is_none_is_refused(tmp_path, manifest):
 def test_a_file_that_is_not_there_is_said_so(tmp_path):
     with pytest.raises(StorageError, match="could not be read"):
         read_archive(tmp_path / "none.zip")
+
+
+def test_a_zip_of_a_version_that_is_not_read_is_refused(tmp_path):
+    path = written(tmp_path / "a.zip")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 99  # the version that the first member of the directory asks for
+    path.write_bytes(bytes(data))
+    with pytest.raises(CorruptFileError, match="is damaged: zip file version"):
+        read_archive(path)
