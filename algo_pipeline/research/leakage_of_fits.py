@@ -22,7 +22,7 @@ from algo_pipeline.research import claims
 from algo_pipeline.research.claims import Finding
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.recipe import Recipe
-from algo_pipeline.research.splits import Fold, SplitPlan
+from algo_pipeline.research.splits import SplitPlan
 
 FitModels = Callable[[Dataset, SplitPlan, Recipe], tuple[Any, ...]]
 FitCalibrators = Callable[[Dataset, SplitPlan, Recipe, tuple[Any, ...]], tuple[CalibratedClassifier, ...]]
@@ -122,7 +122,7 @@ def judge_calibrators(
             f"the calibrator of {_name(number, plan)} is not what its {_size(fold.calibration)} rows give"
             for number, (fold, stored) in enumerate(zip(plan.all_folds, calibrated, strict=True))
             for again in calibrate(
-                poison.outside(fold.calibration, fold.train, dataset), _only(fold, plan), recipe, (models[number],)
+                poison.outside(fold.calibration, fold.train, dataset), plan.only(fold), recipe, (models[number],)
             )
             if _map_of(again) != _map_of(stored)
         )
@@ -147,13 +147,8 @@ def judge_kept_models(
 
 def _fitted(fit: FitModels, poison: _Poison, dataset: Dataset, plan: SplitPlan, recipe: Recipe, number: int) -> Any:
     fold = plan.all_folds[number]
-    (model,) = fit(poison.outside(fold.base, fold.base, dataset), _only(fold, plan), recipe)
+    (model,) = fit(poison.outside(fold.base, fold.base, dataset), plan.only(fold), recipe)
     return model
-
-
-def _only(fold: Fold, plan: SplitPlan) -> SplitPlan:
-    """A plan of one fold, so that one fit is enough."""
-    return replace(plan, folds=(), production=fold)
 
 
 def _refitted(head: Any, X: FloatArray, y: Any) -> Any:

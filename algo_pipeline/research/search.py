@@ -190,7 +190,7 @@ def fold_by_fold(plan: SearchPlan, recipe: Recipe) -> Iterator[pd.DataFrame]:
     """
     inner, tried = plan.inner, replace(recipe, split=plan.inner.rule)
     for position, fold in enumerate(inner.folds):
-        alone = replace(inner, folds=(), production=fold)
+        alone = inner.only(fold)
         (estimator,) = fit_calibrators(plan.seen, alone, tried, fit_models(plan.seen, alone, tried))
         yield score_fold(plan.seen, fold, position, estimator)
 

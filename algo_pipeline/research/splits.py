@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -103,6 +103,10 @@ class SplitPlan:
     def all_folds(self) -> tuple[Fold, ...]:
         """The folds, the production fold last: the order of every per-fold tuple in research."""
         return (*self.folds, self.production)
+
+    def only(self, fold: Fold) -> SplitPlan:
+        """A plan of one fold, in the place of the production fold, so that one fit is enough."""
+        return replace(self, folds=(), production=fold)
 
     def to_json(self) -> dict[str, Any]:
         """A plain JSON document, read back by :meth:`from_json`."""

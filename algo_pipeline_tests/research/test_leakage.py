@@ -123,7 +123,7 @@ def test_one_row_too_many_is_noticed_in_a_model_of_any_kind(clean: Run, kind: st
     made, recipe = clean.research, Recipe(kind, split=clean.research.recipe.split)
     fold = made.plan.folds[0]
     more = replace(fold, base=slice(fold.base.start, fold.base.stop + 1))
-    honest, leaking = (replace(made.plan, folds=(), production=each) for each in (fold, more))
+    honest, leaking = (made.plan.only(each) for each in (fold, more))
     for plan, holds in ((honest, True), (leaking, False)):
         models = fit_models(made.dataset, plan, recipe)
         assert judge_models(fit_models, made.dataset, honest, recipe, models).holds == holds
