@@ -12,6 +12,7 @@ from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.interfaces.model import ModelInterface
 from algo_pipeline.models.importance import permutation_weights
 from algo_pipeline.models.lightgbm_trees import LightGbmTrees
+from algo_pipeline.models.log_odds import class_probabilities
 from algo_pipeline.models.parameters import ParameterValue, with_overrides
 from algo_pipeline.models.scaled_logistic import ScaledLogistic
 
@@ -116,8 +117,7 @@ class LogOddsEnsemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: FloatArray) -> FloatArray:
         """Uncalibrated probabilities of 0 and 1, shape (n, 2)."""
-        upper = 1.0 / (1.0 + np.exp(-self.decision_function(X)))
-        return np.column_stack([1.0 - upper, upper])
+        return class_probabilities(self.decision_function(X))
 
     def _models(self) -> tuple[ModelInterface, ...]:
         trees = {name: value for name, value in self.get_params().items() if name != "C"}

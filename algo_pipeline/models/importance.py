@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.models.log_odds import log_losses
 from algo_pipeline.models.threads import single_threaded
 
 _SEED = 0
@@ -50,4 +51,4 @@ def _shuffled(X: FloatArray, column: int, order: IntArray) -> FloatArray:
 
 
 def _log_loss(log_odds: FloatArray, y: FloatArray) -> float:
-    return float(np.mean(np.logaddexp(0.0, log_odds) - y * log_odds))
+    return float(np.mean(log_losses(log_odds, y)))

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.models.log_odds import chance, log_losses
 
 _SUFFICIENT_DECREASE = 2.0**-11  # of Armijo's rule, as in scikit-learn
 
@@ -119,16 +120,15 @@ class _Objective:
         return cls(columns, y, weights / total, 1.0 / (C * total), np.empty_like(columns))
 
     def loss(self, place: FloatArray, log_odds: FloatArray) -> float:
-        losses = np.logaddexp(0.0, log_odds) - self.y * log_odds
-        return float(self.weights @ losses + 0.5 * self.penalty * (place[:-1] @ place[:-1]))
+        return float(self.weights @ log_losses(log_odds, self.y) + 0.5 * self.penalty * (place[:-1] @ place[:-1]))
 
     def gradient(self, place: FloatArray, log_odds: FloatArray) -> FloatArray:
-        errors = self.weights * (_chance(log_odds) - self.y)
+        errors = self.weights * (chance(log_odds) - self.y)
         return np.append(self.columns @ errors + self.penalty * place[:-1], errors.sum())
 
     def hessian(self, log_odds: FloatArray) -> FloatArray:
-        chance, k = _chance(log_odds), len(self.columns)
-        spread = self.weights * chance * (1.0 - chance)
+        upper, k = chance(log_odds), len(self.columns)
+        spread = self.weights * upper * (1.0 - upper)
         rooted = np.multiply(self.columns, np.sqrt(spread), out=self.scratch)
         hessian = np.empty((k + 1, k + 1))
         hessian[:k, :k] = rooted @ rooted.T
@@ -136,8 +136,3 @@ class _Objective:
         hessian[k, :k] = hessian[:k, k] = self.columns @ spread
         hessian[k, k] = spread.sum()
         return hessian
-
-
-def _chance(log_odds: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore"):
-        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.models.linear_scorer import PlattMap
+from algo_pipeline.models.log_odds import chance, log_losses
 
 # A penalized model that knows something should be about right (slope 1), one that knows nothing is best ignored (0);
 # before the evidence, half way.
@@ -73,7 +74,7 @@ class ShrunkPlattCalibrator(BaseEstimator):  # type: ignore[misc]
         """Fit on scores, outcomes (0 or 1) and weights of shape (n,); without facts those of these rows are taken."""
         weights = np.ones(len(y)) if sample_weight is None else sample_weight
         if facts is None:
-            facts = TrainFacts(float(np.mean(_chance(scores))), (float(np.sum(y)) + 1.0) / (len(y) + 2.0))
+            facts = TrainFacts(float(np.mean(chance(scores))), (float(np.sum(y)) + 1.0) / (len(y) + 2.0))
         offset, centre = _log_odds(facts.train_rate), _log_odds(facts.base_rate)
         posterior = _Posterior(scores - centre, y, weights, offset, _deviations(facts.horizon_bars))
         shift, slope = posterior.mode()
@@ -112,16 +113,16 @@ class _Posterior:
 
     def _newton_step(self, mode: FloatArray) -> FloatArray:
         design = np.stack([np.ones_like(self.scores), self.scores])
-        chance = _chance(self._log_odds(mode))
-        gradient = design @ (self.weights * (chance - self.y)) + (mode - _PRIOR) / self.deviations**2
-        curvature = (design * (self.weights * chance * (1.0 - chance))) @ design.T + np.diag(self.deviations**-2)
+        upper = chance(self._log_odds(mode))
+        gradient = design @ (self.weights * (upper - self.y)) + (mode - _PRIOR) / self.deviations**2
+        curvature = (design * (self.weights * upper * (1.0 - upper))) @ design.T + np.diag(self.deviations**-2)
         return np.linalg.solve(curvature, gradient)
 
     def _loss(self, mode: FloatArray) -> float:
         """Negative log posterior, up to a constant."""
         log_odds = self._log_odds(mode)
         penalty = 0.5 * float(np.sum(((mode - _PRIOR) / self.deviations) ** 2))
-        return float(self.weights @ (np.logaddexp(0.0, log_odds) - self.y * log_odds)) + penalty
+        return float(self.weights @ log_losses(log_odds, self.y)) + penalty
 
     def _log_odds(self, mode: FloatArray) -> FloatArray:
         return np.asarray(self.offset + mode[0] + mode[1] * self.scores)
@@ -129,11 +130,6 @@ class _Posterior:
 
 def _deviations(horizon_bars: int) -> FloatArray:
     return np.array([_SHIFT_DEVIATION * math.sqrt(horizon_bars), _SLOPE_DEVIATION])
-
-
-def _chance(log_odds: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore"):
-        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
 
 
 def _log_odds(rate: float) -> float:
