@@ -14,7 +14,7 @@ from algo_pipeline.research.combinatorial_splits import CombinatorialPlan, Combi
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.recipe import Recipe
 from algo_pipeline.research.splits import Fold, SplitPlan
-from algo_pipeline.research.train import OOS_COLUMNS, fit_calibrators, fit_models, predict
+from algo_pipeline.research.train import OOS_COLUMNS, fit_calibrators, fit_models, score_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,14 +102,7 @@ def _predict_split(
     (estimator,) = fit_calibrators(train, tail, recipe, fit_models(train, tail, recipe))
     base_rate = float(train.target.mean())
     for group in split.test_groups:
-        features = dataset.features.iloc[plan.groups[group]]
-        values = {
-            "probability": predict(estimator, features),
-            "outcome": dataset.target.to_numpy()[plan.groups[group]],
-            "base_rate": base_rate,
-            "fold": np.int64(number),
-        }
-        yield group, pd.DataFrame(values, index=features.index, columns=list(OOS_COLUMNS))
+        yield group, score_rows(dataset, plan.groups[group], number, estimator, base_rate)
 
 
 def _train_part(dataset: Dataset, split: CombinatorialSplit, recipe: Recipe) -> tuple[Dataset, SplitPlan]:

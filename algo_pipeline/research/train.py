@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
     from algo_pipeline.models.shrinkage import TrainFacts
 
-__all__ = ["OOS_COLUMNS", "Recipe", "fit_calibrators", "fit_models", "predict", "score_fold", "stitch_probabilities"]
+__all__ = [
+    "OOS_COLUMNS",
+    "Recipe",
+    "fit_calibrators",
+    "fit_models",
+    "predict",
+    "score_fold",
+    "score_rows",
+    "stitch_probabilities",
+]
 
 OOS_COLUMNS = ("probability", "outcome", "base_rate", "fold")
 
@@ -109,11 +118,19 @@ def stitch_probabilities(
 
 def score_fold(dataset: Dataset, fold: Fold, number: int, estimator: CalibratedClassifier) -> pd.DataFrame:
     """The rows of one fold's test block, in the form of :func:`stitch_probabilities`."""
-    features = dataset.features.iloc[fold.test]
+    base_rate = float(dataset.target.to_numpy()[fold.train].mean())
+    return score_rows(dataset, fold.test, number, estimator, base_rate)
+
+
+def score_rows(
+    dataset: Dataset, rows: slice, number: int, estimator: CalibratedClassifier, base_rate: float
+) -> pd.DataFrame:
+    """Rows that the model of one fold or split did not see, in the form of :func:`stitch_probabilities`."""
+    features = dataset.features.iloc[rows]
     values = {
         "probability": predict(estimator, features),
-        "outcome": dataset.target.to_numpy()[fold.test],
-        "base_rate": float(dataset.target.to_numpy()[fold.train].mean()),
+        "outcome": dataset.target.to_numpy()[rows],
+        "base_rate": base_rate,
         "fold": np.int64(number),
     }
     return pd.DataFrame(values, index=features.index, columns=list(OOS_COLUMNS))
