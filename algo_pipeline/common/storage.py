@@ -44,7 +44,7 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-        _fsync_folder(path.parent)
+        fsync_folder(path.parent)
     except OSError as error:
         raise StorageError(
             f"{path} could not be written: {error.strerror or error}.",
@@ -100,7 +100,7 @@ def write_checked_json(path: Path, document: Any) -> None:
 def checked_json(document: Any, indent: int | None = 2) -> str:
     """What :func:`write_checked_json` writes, indented by two or, with None, on one line."""
     content = _jsonable(document)
-    envelope = {"sha256": _plain_hash(content), "content": content}
+    envelope = {"sha256": plain_json_hash(content), "content": content}
     return json.dumps(envelope, indent=indent, allow_nan=False, ensure_ascii=False)
 
 
@@ -175,10 +175,11 @@ def frame_hash(frame: pd.DataFrame) -> str:
 
 def json_hash(document: Any) -> str:
     """SHA-256 of a document's canonical JSON (sorted keys, no blanks)."""
-    return _plain_hash(_jsonable(document))
+    return plain_json_hash(_jsonable(document))
 
 
-def _plain_hash(document: Any) -> str:
+def plain_json_hash(document: Any) -> str:
+    """:func:`json_hash` of plain JSON values, without its walk through them; ValueError for NaN or infinity."""
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -218,7 +219,8 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
-def _fsync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Let a new name in a folder outlive a power cut; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -7,7 +7,6 @@ last line: a chain alone can't tell that its end, or all of it, was taken away.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from algo_pipeline.common.errors import CorruptFileError, StorageError
-from algo_pipeline.common.storage import read_bytes, write_bytes
+from algo_pipeline.common.storage import fsync_folder, plain_json_hash, read_bytes, write_bytes
 
 Line = dict[str, Any]
 
@@ -114,7 +113,7 @@ class ChainedLines:
             file.flush()
             os.fsync(file.fileno())
         if is_new:
-            _fsync_folder(self._path.parent)
+            fsync_folder(self._path.parent)
 
     def _write_head(self, n_lines: int, last_hash: str) -> None:
         """Not synced: a head that lags behind the lines, or is lost with the power, only proves less."""
@@ -146,7 +145,7 @@ class ChainedLines:
             line = json.loads(text)
             content = {key: value for key, value in line.items() if key != "hash"}
             intact = (
-                line["hash"] == _content_hash(content) and line["previous"] == previous and self._fields <= set(line)
+                line["hash"] == plain_json_hash(content) and line["previous"] == previous and self._fields <= set(line)
             )
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             intact = False
@@ -159,20 +158,6 @@ def _chained(contents: Iterable[Mapping[str, Any]], previous: str) -> list[Line]
     lines: list[Line] = []
     for given in contents:
         content = {**given, "previous": previous}
-        previous = _content_hash(content)
+        previous = plain_json_hash(content)
         lines.append({**content, "hash": previous})
     return lines
-
-
-def _content_hash(content: Mapping[str, Any]) -> str:
-    """What ``common.storage.json_hash`` gives, without its walk through values that are plain JSON already."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
