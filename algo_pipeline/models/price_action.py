@@ -55,7 +55,7 @@ TERM_NAMES = (
     ),
 )
 """What each term of a basis is made of; a product names both."""
-N_TERMS = len(INPUTS) + 2 + len(_INTERACTING) * (len(_STATE) + 2)
+N_TERMS = len(TERM_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
