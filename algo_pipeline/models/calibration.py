@@ -39,7 +39,7 @@ class Calibrator(Protocol):
         sample_weight: FloatArray | None = None,
         facts: TrainFacts | None = None,
     ) -> Calibrator:
-        """Fit on scores, outcomes and weights of shape (n,)."""
+        """Fit on finite scores, outcomes (0 or 1) and weights of shape (n,); without weights all rows count alike."""
 
     def mapping(self) -> PlattMap | IsotonicMap:
         """The fitted map, free of scikit-learn."""
@@ -71,7 +71,13 @@ class PlattCalibrator(BaseEstimator):  # type: ignore[misc]
         sample_weight: FloatArray | None = None,
         facts: TrainFacts | None = None,
     ) -> PlattCalibrator:
-        """Fit on scores and outcomes (0 or 1) of shape (n,); DataValidationError if only one outcome occurs."""
+        """Fit on scores, outcomes (0 or 1) and weights of shape (n,); the facts are not used.
+
+        Raises
+        ------
+        DataValidationError
+            If only one outcome occurs.
+        """
         _require_both_outcomes(y)
         targets = _smoothed_targets(y)
         weights = np.ones(len(y)) if sample_weight is None else sample_weight
@@ -117,7 +123,13 @@ class IsotonicCalibrator(BaseEstimator):  # type: ignore[misc]
         sample_weight: FloatArray | None = None,
         facts: TrainFacts | None = None,
     ) -> IsotonicCalibrator:
-        """Fit on scores and outcomes (0 or 1) of shape (n,); DataValidationError if only one outcome occurs."""
+        """Fit on scores, outcomes (0 or 1) and weights of shape (n,); the facts are not used.
+
+        Raises
+        ------
+        DataValidationError
+            If only one outcome occurs.
+        """
         _require_both_outcomes(y)
         regression = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
         regression.fit(scores, y.astype(np.float64), sample_weight)
