@@ -164,8 +164,7 @@ class FigureDifference:
     @property
     def distance(self) -> float:
         """Absolute difference of two numbers; NaN if one is none."""
-        values = (self.recorded, self.found)
-        if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
+        if not _are_numbers(self.recorded, self.found):
             return math.nan
         return abs(float(self.recorded) - float(self.found))
 
