@@ -27,6 +27,7 @@ import pandas as pd
 
 from algo_pipeline.backtest.inputs import one_symbol_market
 from algo_pipeline.backtest.kernel_rules import KernelRules
+from algo_pipeline.backtest.metrics import DAYS_PER_YEAR
 from algo_pipeline.backtest.timing import SignalMarket, Signals, timing_of, timings_of_shuffles
 from algo_pipeline.common.time import BARS_PER_DAY
 from algo_pipeline.common.trading_rules import BacktestConfig
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 MINIMUM_ENTRIES = 30
-_BARS_PER_YEAR = 365 * BARS_PER_DAY
+_BARS_PER_YEAR = DAYS_PER_YEAR * BARS_PER_DAY
 _MEAN, _T = 0, 1
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.backtest.metrics import DAYS_PER_YEAR
 from algo_pipeline.backtest.report_tables import daily_returns
 from algo_pipeline.common.types import FloatArray
 from algo_pipeline.research.sharpe_statistics import SharpeEstimate
@@ -21,7 +22,6 @@ from algo_pipeline.research.sharpe_statistics import SharpeEstimate
 if TYPE_CHECKING:
     from algo_pipeline.backtest.result import BacktestResult
 
-DAYS_PER_YEAR = 365
 ROLLING_DAYS = 90
 _NEGLIGIBLE = 1e-14
 

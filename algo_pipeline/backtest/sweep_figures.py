@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from algo_pipeline.backtest.metrics import DAYS_PER_YEAR
 from algo_pipeline.backtest.report_glossary import GLOSSARY
 from algo_pipeline.backtest.sweep_judgement import Judgement
 from algo_pipeline.common.formatting import MISSING, certainty, count, number, percent
@@ -17,7 +18,7 @@ COLUMNS = (
 _PERCENTAGES = {"total_return", "cagr", "max_drawdown", "win_rate", "exposure"}
 _COUNTS = {"n_trades", "costs_paid"}
 _TITLES = {term.key: term.title for term in GLOSSARY}
-_DAYS_PER_YEAR = 365.25
+_CALENDAR_DAYS_PER_YEAR = 365.25
 _FAR = 100.0
 
 
@@ -140,13 +141,13 @@ def _overfitting_figures(judged: Judgement) -> tuple[Figure, ...]:
 
 def _annual_deviation(judged: Judgement) -> float:
     variance = judged.variance_of_trials
-    return math.sqrt(variance * 365) if variance >= 0.0 else math.nan
+    return math.sqrt(variance * DAYS_PER_YEAR) if variance >= 0.0 else math.nan
 
 
 def _duration(days: float) -> str:
     if not math.isfinite(days):
         return MISSING
-    years = days / _DAYS_PER_YEAR
+    years = days / _CALENDAR_DAYS_PER_YEAR
     return (
         f"over {count(_FAR)} years"
         if years > _FAR
