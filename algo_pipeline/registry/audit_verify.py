@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 
 from algo_pipeline.backtest.reproduction import Likeness, Reproduction, Stage
 from algo_pipeline.common.audit_archive import AuditArchive
@@ -29,7 +27,7 @@ from algo_pipeline.registry.audit_export import (
     run_from_files,
 )
 from algo_pipeline.registry.bundle import ChampionBundle
-from algo_pipeline.registry.chained_lines import ChainedLines
+from algo_pipeline.registry.chained_lines import verified_lines
 from algo_pipeline.registry.deployment import bundle_strategy
 from algo_pipeline.registry.explain import Explanation, explain
 from algo_pipeline.registry.reproduce import report_stage, reproduce
@@ -37,7 +35,6 @@ from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 
 TOLERANCE = 1e-9
 """How far numbers may be apart where packages or processor are not those that made them."""
-
 
 _MODEL_BYTES = 1 << 28
 
@@ -113,10 +110,7 @@ def _stage_check(stage: Stage, again: Reproduction) -> Check:
 
 def _ledger_check(archive: AuditArchive, name: str) -> Check:
     def chain() -> Check:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "ledger.jsonl"
-            path.write_bytes(archive.files[name])
-            lines = ChainedLines(path).lines()
+        lines = verified_lines(archive.files[name], name, "Export it again.")
         if not archive.files[name].endswith(b"\n"):
             return Check(name, False, "its last line is torn")
         return Check(name, True, f"{len(lines)} lines, each carrying the hash of the one before")

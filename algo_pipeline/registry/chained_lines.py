@@ -82,9 +82,7 @@ class ChainedLines:
     def lines(self) -> list[Line]:
         """Every complete line, oldest first, verified as a chain; raises CorruptFileError naming a bad line."""
         head = self._head()  # first: a writer may add lines while they are read, and moves the head last
-        lines: list[Line] = []
-        for number, text in enumerate(self._content().split(b"\n")[:-1], start=1):
-            lines.append(self._verified(text, number, lines[-1]["hash"] if lines else ""))
+        lines = verified_lines(self._content(), str(self._path), self._way_out(), self._fields)
         self._require_head(head, lines)
         return lines
 
@@ -140,18 +138,41 @@ class ChainedLines:
     def _way_out(self) -> str:
         return f"Restore the file from a backup, or move it and {self._head_path.name} away to start a new one."
 
-    def _verified(self, text: bytes, number: int, previous: str) -> Line:
-        try:
-            line = json.loads(text)
-            content = {key: value for key, value in line.items() if key != "hash"}
-            intact = (
-                line["hash"] == plain_json_hash(content) and line["previous"] == previous and self._fields <= set(line)
-            )
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-            intact = False
-        if not intact:
-            raise CorruptFileError(f"Line {number} of {self._path} is damaged or was changed.", self._way_out())
-        return dict(line)
+
+def verified_lines(content: bytes, name: str, remedy: str, fields: frozenset[str] = frozenset()) -> list[Line]:
+    """Every complete line of a chain's content, oldest first.
+
+    Parameters
+    ----------
+    content : bytes
+        JSON lines; a last one without its newline is passed over.
+    name, remedy : str
+        Whose content it is, and the way out, for the error.
+    fields : frozenset of str
+        What each line must hold.
+
+    Raises
+    ------
+    CorruptFileError
+        Naming the first line that does not carry its own hash and that of the line before, or lacks a field.
+    """
+    lines: list[Line] = []
+    for number, text in enumerate(content.split(b"\n")[:-1], start=1):
+        line = _intact(text, lines[-1]["hash"] if lines else "", fields)
+        if line is None:
+            raise CorruptFileError(f"Line {number} of {name} is damaged or was changed.", remedy)
+        lines.append(line)
+    return lines
+
+
+def _intact(text: bytes, previous: str, fields: frozenset[str]) -> Line | None:
+    try:
+        line = json.loads(text)
+        content = {key: value for key, value in line.items() if key != "hash"}
+        is_intact = line["hash"] == plain_json_hash(content) and line["previous"] == previous and fields <= set(line)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        return None
+    return dict(line) if is_intact else None
 
 
 def _chained(contents: Iterable[Mapping[str, Any]], previous: str) -> list[Line]:

@@ -164,6 +164,12 @@ def test_an_exported_hour_is_verified_in_every_part(hour_parts, tmp_path):
     assert hour_parts["journal.jsonl"].count(b"\n") == 6
 
 
+def test_a_forged_line_of_a_ledger_is_told_by_its_name_in_the_file(run_parts, tmp_path):
+    forged = edited("0.1", "0.2")(run_parts["ledger/trials.jsonl"])
+    found = verified(tmp_path / "a.zip", "run", {**run_parts, "ledger/trials.jsonl": forged})
+    assert found.checks[1].detail == "Line 1 of ledger/trials.jsonl is damaged or was changed."
+
+
 FORGED_HOUR = [
     ("journal.jsonl", edited('"prob": 0.', '"prob": 0.9'), "journal"),
     ("journal.jsonl", edited('"broker-a"', '"broker-b"'), "journal"),
