@@ -196,12 +196,6 @@ def trades_use_no_later_bar(
 
 def _strategy(pipeline: Pipeline) -> Trade:
     """The strategy's curve under the settings, as a function of bars and probabilities."""
-    from algo_pipeline.backtest.variants import run_variants
+    from algo_pipeline.defs.evidence import run_variants_of
 
-    config, strategy = pipeline.settings().backtest_config(), pipeline.strategy()
-
-    def trade(bars: pd.DataFrame, oos: pd.DataFrame) -> pd.DataFrame:
-        runs = run_variants(bars, oos["probability"], config, strategy=strategy, base_rate=oos["base_rate"])
-        return runs.strategy.curve
-
-    return trade
+    return lambda bars, oos: run_variants_of(pipeline, bars, oos).strategy.curve

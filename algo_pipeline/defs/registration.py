@@ -32,7 +32,7 @@ def register(
     bars: pd.DataFrame,
 ) -> RegisteredVersion:
     """Log the run with scores and backtest metrics, register the estimator, and show both in the asset's metadata."""
-    from algo_pipeline.backtest.variants import run_variants
+    from algo_pipeline.defs.evidence import run_variants_of
     from algo_pipeline.defs.trials import record_trial
     from algo_pipeline.models.calibration import TRUSTED_TYPES
     from algo_pipeline.registry.run_lineage import with_lineage
@@ -47,13 +47,7 @@ def register(
     record = training_record(training, plots, {"dagster_run_id": context.run.run_id}, TRUSTED_TYPES)
     rules = (pipeline.settings().backtest_config(), pipeline.strategy())
     version = pipeline.registry().log_training(with_lineage(record, training, bars, *rules))
-    backtests = run_variants(
-        bars,
-        oos["probability"],
-        pipeline.settings().backtest_config(),
-        strategy=pipeline.strategy(),
-        base_rate=oos["base_rate"],
-    )
+    backtests = run_variants_of(pipeline, bars, oos)
     record_trial(context, pipeline, symbol, recipe, backtests.strategy)
     pipeline.registry().log_results(version, backtests.metric_values(), {}, {})
     context.add_output_metadata(_metadata(version, pipeline, plots))
