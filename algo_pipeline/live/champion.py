@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from algo_pipeline.common.types import FloatArray, Symbol
-from algo_pipeline.interfaces.strategy import StrategyInterface
+from algo_pipeline.interfaces.strategy import Outlook, StrategyInterface
 
 if TYPE_CHECKING:
     from algo_pipeline.data.labels import LabelSpec
@@ -67,6 +67,11 @@ class Champion(Protocol):
 
     def volatility(self, features: FeatureRow) -> float:
         """``realized_vol_24`` among the features; NaN where it is not known."""
+
+
+def outlook_of(champion: Champion, features: FeatureRow) -> Outlook:
+    """What a champion's strategy is shown of one row of features; NaN where probability or volatility is not known."""
+    return Outlook(float(champion.probability(features)), champion.base_rate, float(champion.volatility(features)))
 
 
 @dataclass(frozen=True, slots=True)

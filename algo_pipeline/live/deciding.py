@@ -15,7 +15,7 @@ from algo_pipeline.common.types import Side, Signal, Symbol
 from algo_pipeline.interfaces.strategy import Outlook
 from algo_pipeline.live import entries
 from algo_pipeline.live.alerts import Severity
-from algo_pipeline.live.champion import BarFeed, BarView, Champion, PriceCheck, Watch
+from algo_pipeline.live.champion import BarFeed, BarView, Champion, PriceCheck, Watch, outlook_of
 from algo_pipeline.live.decision import NEVER_EXITED, Decision, SymbolView, decide, is_flat, unit_cash
 from algo_pipeline.live.events import Entry, Purpose
 from algo_pipeline.live.limits import entry_breach, orders_left
@@ -144,8 +144,7 @@ class Deciding:
             self._features_exact[symbol] = features.exact
             if features.row is None:
                 return _UNKNOWN, features.reason or "no features"
-            probability, volatility = champion.probability(features.row), champion.volatility(features.row)
-            outlook = Outlook(float(probability), champion.base_rate, float(volatility))
+            outlook = outlook_of(champion, features.row)
         except Exception as error:
             logger.exception("No probability of {}", symbol)
             self._session.alert(Severity.CRITICAL, "no_probability", f"{symbol}: no probability", repr(error))

@@ -165,6 +165,12 @@ def decide(
     return tuple(decisions)
 
 
+def signal_of(strategy: StrategyInterface, outlook: Outlook, round_trip_cost: float) -> Signal:
+    """What a strategy says of an outlook at this cost, a fraction of the notional; HOLD where its score is NaN."""
+    score = strategy.assess(outlook, round_trip_cost).score
+    return Signal(signal_from_score(score, *strategy.band(round_trip_cost)))
+
+
 def unit_cash(close: float, rules: BacktestConfig) -> float:
     """Cash that a buy sets aside per unit, as the kernel reserves it."""
     fee_in_cash = 0.0 if rules.fee_in_base else rules.fee_rate
@@ -185,8 +191,7 @@ def is_flat(held: Decimal, close: float, rules: BacktestConfig) -> bool:
 def _signal(view: SymbolView, rules: BacktestConfig) -> Signal:
     if not view.has_bar or math.isnan(view.probability):
         return Signal.HOLD
-    cost = rules.round_trip_cost
-    return Signal(signal_from_score(view.strategy.assess(view.outlook, cost).score, *view.strategy.band(cost)))
+    return signal_of(view.strategy, view.outlook, rules.round_trip_cost)
 
 
 def _rested(view: SymbolView, rules: BacktestConfig) -> bool:

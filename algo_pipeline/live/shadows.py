@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 from loguru import logger
 
-from algo_pipeline.common.types import Signal, Symbol
-from algo_pipeline.interfaces.strategy import Outlook
+from algo_pipeline.common.types import Symbol
 from algo_pipeline.live import entries
-from algo_pipeline.live.champion import BarFeed, Champion
+from algo_pipeline.live.champion import BarFeed, Champion, outlook_of
+from algo_pipeline.live.decision import signal_of
 from algo_pipeline.live.events import Entry
-from algo_pipeline.strategy.signal_to_trade import signal_from_score
 
 
 def shadow_entries(
@@ -43,11 +42,10 @@ def _entry(bar: pd.Timestamp, challenger: Champion, feed: BarFeed, cost: float) 
         features = feed.features(challenger.symbol, bar)
         if features.row is None:
             return None
-        probability, strategy = challenger.probability(features.row), challenger.strategy
-        outlook = Outlook(float(probability), challenger.base_rate, float(challenger.volatility(features.row)))
+        outlook = outlook_of(challenger, features.row)
         if not 0.0 <= outlook.probability <= 1.0:
             return None
-        signal = Signal(signal_from_score(strategy.assess(outlook, cost).score, *strategy.band(cost)))
+        signal = signal_of(challenger.strategy, outlook, cost)
         return entries.shadow(bar, challenger, signal.name, outlook.probability)
     except Exception:
         logger.exception("The challenger of {} has no probability", challenger.symbol)
