@@ -64,9 +64,8 @@ class LiveFeed(BarFeed):
 
         last = bar + label.last_bar_read * BAR
         prices, numbers = self._histories[symbol].until(last, label.last_bar_read + _BARS_OF_VOLATILITY)
-        return (
-            newest_label(label, prices, numbers) if len(numbers) and numbers[-1] == last.value // BAR_NS else math.nan
-        )
+        is_here = len(numbers) > 0 and numbers[-1] == last.value // BAR_NS
+        return newest_label(label, prices, numbers) if is_here else math.nan
 
     def _stream(self, symbol: Symbol) -> FeatureStream:
         """The symbol's features, brought up to its newest bar."""
