@@ -191,13 +191,7 @@ random_entries = st.one_of(
     st.builds(mark, _bars, _money, _money, st.floats(0.0, 1.0)),
     st.builds(kill_switch, _bars),
     st.builds(decision, _bars, _symbols, st.sampled_from(["LONG", "FLAT", "HOLD"]), st.sampled_from(["enter", "none"])),
-    st.builds(
-        watched,
-        _bars,
-        _symbols,
-        bins=st.sampled_from(["", "5a"]),
-        alarm=st.sampled_from([None, "calibration", "features"]),
-    ),
+    st.builds(watched, _bars, _symbols, bins=st.sampled_from(["", "5a"]), alarm=_alarms),
     st.builds(shadow, _bars, _symbols),
     st.builds(intent, _bars, _ids, _symbols, _sides, _amounts, st.sampled_from(["d", "h1"])),
     st.builds(
