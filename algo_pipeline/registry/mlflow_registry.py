@@ -10,15 +10,12 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from algo_pipeline.common.errors import RegistryError
-from algo_pipeline.common.locks import file_lock
-from algo_pipeline.common.logger import MASK
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.registry.estimator_file import load_estimators
 from algo_pipeline.registry.logged_run import FILES, LoggedRun
@@ -32,6 +29,7 @@ from algo_pipeline.registry.records import (
     TrainingRecord,
     experiment_name,
 )
+from algo_pipeline.registry.store_address import StoreAddress
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,9 +37,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-_SQLITE = "sqlite:///"
 _SOURCE_NAME = "algo-pipeline"
-_OPENING_S = 120.0
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _ENVIRONMENT = (
     ("MLFLOW_DISABLE_TELEMETRY", "true"),
@@ -66,7 +62,7 @@ class MlflowRegistry:
     """
 
     def __init__(self, tracking_uri: str) -> None:
-        self._uri = tracking_uri
+        self._address = StoreAddress(tracking_uri)
         for name, value in _ENVIRONMENT:  # before MLflow is imported: it looks then
             os.environ.setdefault(name, value)
 
@@ -74,7 +70,7 @@ class MlflowRegistry:
         """Record one training as one run and register its estimator as a new version."""
         import mlflow
 
-        with _translated(self._uri):
+        with _translated(self._address):
             client = self._client()
             experiment_id = self._experiment_id(client, record.experiment_name)
             run = client.create_run(experiment_id, run_name=record.run_name, tags=_run_tags(record))
@@ -97,7 +93,7 @@ class MlflowRegistry:
 
     def log_group(self, group: RunGroup) -> LoggedGroup:
         """Record runs that register nothing, the children below their parent."""
-        with _translated(self._uri):
+        with _translated(self._address):
             client = self._client()
             experiment_id = self._experiment_id(client, group.experiment_name)
             parent_id = _log_run(client, experiment_id, group.parent, {})
@@ -113,7 +109,7 @@ class MlflowRegistry:
         files: Mapping[str, bytes],
     ) -> None:
         """Add later results (a backtest) to the run that made a version; tags go to run and version alike."""
-        with _translated(self._uri):
+        with _translated(self._address):
             client = self._client()
             _log_metrics(client, version.run_id, metrics, {})
             _log_files(client, version.run_id, files)
@@ -123,14 +119,14 @@ class MlflowRegistry:
 
     def set_alias(self, model_name: str, alias: str, version: str) -> None:
         """Point ``alias`` at ``version``."""
-        with _translated(self._uri):
+        with _translated(self._address):
             self._client().set_registered_model_alias(model_name, alias, version)
 
     def alias_version(self, model_name: str, alias: str) -> str | None:
         """The version an alias points at, or None where model or alias doesn't exist."""
         from mlflow.exceptions import MlflowException
 
-        with _translated(self._uri):
+        with _translated(self._address):
             try:
                 return str(self._client().get_model_version_by_alias(model_name, alias).version)
             except MlflowException as error:
@@ -146,7 +142,7 @@ class MlflowRegistry:
         RegistryError
             If there is no such version, or its run's files are missing or damaged.
         """
-        with _translated(self._uri):
+        with _translated(self._address):
             client = self._client()
             run_id = _run_of(client, model_name, version)
             run = client.get_run(run_id)
@@ -158,7 +154,7 @@ class MlflowRegistry:
 
     def logged_run(self, run_id: str) -> LoggedRun:
         """Parameters, tags and the files of a run from which it can be made again; RegistryError without such a run."""
-        with _translated(self._uri):
+        with _translated(self._address):
             run = self._client().get_run(run_id)
             files = {name: data for name in FILES if (data := _file(run_id, name)) is not None}
         return LoggedRun(run_id, dict(run.data.params), dict(run.data.tags), files)
@@ -171,7 +167,7 @@ class MlflowRegistry:
         from mlflow.entities import ViewType
 
         wanted = [f"params.`{name}` = '{value}'" for name, value in parameters.items()]
-        with _translated(self._uri):
+        with _translated(self._address):
             client = self._client()
             experiment = client.get_experiment_by_name(experiment_name(symbol))
             if experiment is None:
@@ -196,7 +192,7 @@ class MlflowRegistry:
         import mlflow
 
         what = f"{version.model_name} version {version.version}"
-        with _translated(self._uri), tempfile.TemporaryDirectory() as folder:
+        with _translated(self._address), tempfile.TemporaryDirectory() as folder:
             uri = self._client().get_model_version_download_uri(version.model_name, version.version)
             local = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
             files = sorted(local.rglob("*.skops"))
@@ -212,31 +208,21 @@ class MlflowRegistry:
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        mlflow.set_tracking_uri(self._uri)
-        mlflow.set_registry_uri(self._uri)
-        with self._opening_alone():
-            client = mlflow.MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        uri = self._address.uri
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        with self._address.opening_alone():
+            client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
         return client
-
-    def _opening_alone(self) -> AbstractContextManager[None]:
-        """Keep other processes out: the first touch of a fresh SQLite file makes its tables, and two would collide."""
-        if not self._uri.startswith(_SQLITE):
-            return nullcontext()
-        folder = Path(self._uri.removeprefix(_SQLITE)).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        return file_lock(folder / ".mlflow.lock", "Another process that opens MLflow's store", _OPENING_S)
 
     def _experiment_id(self, client: MlflowClient, name: str) -> str:
         experiment = client.get_experiment_by_name(name)
         if experiment is not None:
             return str(experiment.experiment_id)
-        location = None
-        if self._uri.startswith(_SQLITE):
-            # An experiment made over HTTP would get a proxied location that direct SQLite clients can't use.
-            folder = Path(self._uri.removeprefix(_SQLITE)).parent / "artifacts" / name.rpartition("/")[2]
-            location = folder.absolute().as_uri()
+        # Given, for an experiment made over HTTP would get a proxied location that direct SQLite clients can't use.
+        location = self._address.artifact_location(name)
         return str(client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS))
 
 
@@ -367,7 +353,7 @@ def _dataset_input(reference: DatasetReference) -> Any:
 
 
 @contextmanager
-def _translated(uri: str) -> Iterator[None]:
+def _translated(address: StoreAddress) -> Iterator[None]:
     from alembic.util import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -375,26 +361,4 @@ def _translated(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, CommandError, ImportError, OSError) as error:
-        damaged = (
-            f", and that {uri.removeprefix(_SQLITE)} is whole: if not, move it away" if uri.startswith(_SQLITE) else ""
-        )
-        raise RegistryError(
-            f"The model registry at {_without_password(uri)} failed: {_first_line(error, uri)}.",
-            "Check ALGO_TRADER_MLFLOW_TRACKING_URI, that its folder is writable, or that its server runs"
-            + damaged
-            + ".",
-        ) from (None if _password(uri) else error)
-
-
-def _first_line(error: Exception, uri: str) -> str:
-    text = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    return text.replace(uri, _without_password(uri)).replace(_password(uri) or uri, MASK)
-
-
-def _password(uri: str) -> str | None:
-    return urlsplit(uri).password
-
-
-def _without_password(uri: str) -> str:
-    password = _password(uri)
-    return uri.replace(f":{password}@", f":{MASK}@") if password else uri
+        raise address.failure(error) from (None if address.has_password else error)
