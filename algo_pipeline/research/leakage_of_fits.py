@@ -79,16 +79,16 @@ def judge_models(fit: FitModels, dataset: Dataset, plan: SplitPlan, recipe: Reci
     models : sequence of fitted estimators
         In the order of ``plan.all_folds``.
     """
-    poison, probes, numbers = _Poison.like(dataset), _probes(dataset), tuple(range(len(models)))
+    poison, probes = _Poison.like(dataset), _probes(dataset)
     with single_threaded():
         found = tuple(
-            f"the model of {_name(number, plan)} is not what its {_size(plan.all_folds[number].base)} base rows give"
-            for number in numbers
-            if not _same_scores(_fitted(fit, poison, dataset, plan, recipe, number), models[number], probes)
+            f"the model of {_name(number, plan)} is not what its {_size(fold.base)} base rows give"
+            for number, (fold, stored) in enumerate(zip(plan.all_folds, models, strict=True))
+            if not _same_scores(_fitted(fit, poison, dataset, plan.only(fold), recipe), stored, probes)
         )
     evidence = (
-        f"{len(numbers)} of {len(models)} models, fitted again on {_range(plan, numbers)} base rows with noise for all "
-        "other rows, are equal to the bit."
+        f"{len(models)} models, fitted again on {_sizes_of_base(plan)} base rows with noise for all other rows, are "
+        "equal to the bit."
     )
     return Finding(claims.MODELS_KEEP_TO_THEIR_ROWS, found, evidence)
 
@@ -145,9 +145,10 @@ def judge_kept_models(
     return Finding(claims.MODELS_ARE_KEPT, found, evidence)
 
 
-def _fitted(fit: FitModels, poison: _Poison, dataset: Dataset, plan: SplitPlan, recipe: Recipe, number: int) -> Any:
-    fold = plan.all_folds[number]
-    (model,) = fit(poison.outside(fold.base, fold.base, dataset), plan.only(fold), recipe)
+def _fitted(fit: FitModels, poison: _Poison, dataset: Dataset, plan: SplitPlan, recipe: Recipe) -> Any:
+    """The one model of a plan of one fold, with noise for all but the fold's base rows."""
+    kept = plan.production.base
+    (model,) = fit(poison.outside(kept, kept, dataset), plan, recipe)
     return model
 
 
@@ -181,6 +182,6 @@ def _size(part: slice) -> str:
     return f"{part.stop - part.start:,}"
 
 
-def _range(plan: SplitPlan, numbers: Sequence[int]) -> str:
-    sizes = [fold.base.stop - fold.base.start for fold in (plan.all_folds[number] for number in numbers)]
+def _sizes_of_base(plan: SplitPlan) -> str:
+    sizes = [fold.base.stop - fold.base.start for fold in plan.all_folds]
     return f"{min(sizes):,}" if min(sizes) == max(sizes) else f"{min(sizes):,} to {max(sizes):,}"
