@@ -7,7 +7,7 @@ Each is tested by signal shuffling (``research.signal_shuffle``) at the level :d
   that knows something may still be worse than knowing nothing.
 - *Edge at zero cost*: without costs, trading above and below each fold's base rate earns more than the same exposure
   without timing, that is the same signals at other hours.
-- *Edge after costs*: under the configured thresholds and costs, what is left after costs, in excess of the same
+- *Edge after costs*: under the configured strategy and costs, what is left after costs, in excess of the same
   exposure without timing, is more than shuffled signals earn that pay no costs. It can only be so if it is positive.
 
 "Edge" never means return: holding a market that rose is none. And no edge shows in fewer than :data:`MINIMUM_ENTRIES`

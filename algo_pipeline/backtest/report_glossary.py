@@ -72,7 +72,7 @@ GLOSSARY: tuple[Term, ...] = (
     Term(
         "after_cost_edge",
         "Edge after costs",
-        "Whether what is left after costs, at the configured thresholds, is more than the same exposure at other hours "
+        "Whether what is left after costs, by the configured strategy, is more than the same exposure at other hours "
         "earns without paying any. Gains of a market that rose are no edge.",
     ),
     Term(
