@@ -45,14 +45,24 @@ class BarSource:
         return bootstrapped_bars(self.bars, n_bars, seed)
 
 
-def bar_source() -> BarSource:
-    """Real hourly BTC bars of the folder ``TEST_BARS_DIR``, or simulated ones where there are none."""
-    path = Path(os.environ.get("TEST_BARS_DIR", _DEFAULT_BARS_DIR)) / _REAL_BARS_FILE
-    if not path.exists():
-        return BarSource(simulated_bars(N_REAL_BARS), f"simulated (no {_REAL_BARS_FILE} in TEST_BARS_DIR)")
+def real_bars_dir() -> Path:
+    """The folder ``TEST_BARS_DIR``, by default the one beside the repository; it need not exist."""
+    return Path(os.environ.get("TEST_BARS_DIR", _DEFAULT_BARS_DIR))
+
+
+def read_bars(path: Path) -> pd.DataFrame:
+    """Bars of a Parquet file with a ``timestamp`` column, by open time; OSError if there is no such file."""
     bars = pd.read_parquet(path).set_index("timestamp")
     bars.index = pd.DatetimeIndex(bars.index).as_unit("ns")
-    return BarSource(bars, f"real, {_REAL_BARS_FILE}")
+    return bars
+
+
+def bar_source() -> BarSource:
+    """Real hourly BTC bars of the folder ``TEST_BARS_DIR``, or simulated ones where there are none."""
+    path = real_bars_dir() / _REAL_BARS_FILE
+    if not path.exists():
+        return BarSource(simulated_bars(N_REAL_BARS), f"simulated (no {_REAL_BARS_FILE} in TEST_BARS_DIR)")
+    return BarSource(read_bars(path), f"real, {_REAL_BARS_FILE}")
 
 
 def simulated_market(n_bars: int, seed: int = 1) -> Market:

@@ -8,7 +8,6 @@ from its first row.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from algo_pipeline.research.dataset import build_dataset
 from algo_pipeline.research.evaluate import Evaluation, evaluate
 from algo_pipeline.research.splits import walk_forward
 from algo_pipeline.research.train import Recipe, fit_calibrators, fit_models, stitch_probabilities
+from benchmarks.markets import read_bars, real_bars_dir
 
 LABEL_NAMES = tuple(spec.name for spec in LABELS if spec.is_binary)
 RECIPES: Mapping[str, Recipe] = {
@@ -37,7 +37,6 @@ _SHORT_BARS = 8_000
 _YEAR_BARS = 8_760
 _RANDOM_PLACES = 6
 _RESAMPLES = 500
-_DEFAULT_BARS_DIR = Path(__file__).parents[2] / "shared" / "data"
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ class Market:
     @classmethod
     def read(cls, path: Path) -> Market:
         """Read one file of bars."""
-        bars = pd.read_parquet(path).set_index("timestamp")
-        bars.index = pd.DatetimeIndex(bars.index).as_unit("ns")
+        bars = read_bars(path)
         return cls(path.stem.removesuffix("_1h"), build_features(bars), build_labels(bars))
 
 
@@ -145,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.skill", description=__doc__)
     parser.add_argument("--recipes", default="before,after", help=f"of {','.join(RECIPES)}")
     names = parser.parse_args(arguments).recipes.split(",")
-    paths = sorted(Path(os.environ.get("TEST_BARS_DIR", _DEFAULT_BARS_DIR)).glob("*_1h.parquet"))
+    paths = sorted(real_bars_dir().glob("*_1h.parquet"))
     if not paths:
         sys.exit("No *_1h.parquet files: set TEST_BARS_DIR to a folder of hourly bars.")
     found = [each for path in paths for each in findings(Market.read(path), names)]

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -29,12 +27,12 @@ from algo_pipeline.research.statistics import Interval
 from algo_pipeline.research.train import Recipe
 from algo_pipeline.strategy.cost_aware import CostAwareStrategy
 from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
+from benchmarks.markets import read_bars, real_bars_dir
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 HORIZONS = {spec.name: spec.horizon_bars for spec in LABELS if spec.is_binary}
 COSTS = {"60 bps": (25.0, 5.0), "20 bps": (5.0, 5.0), "none": (0.0, 0.0)}
 """Fee and slippage of a side in bps, by what a round trip costs."""
-_BARS_DIR = Path(os.environ.get("TEST_BARS_DIR", Path(__file__).parents[2] / "shared" / "data"))
 _HEADER = ("symbol", "label", "round trip", "strategy", "return", "Sharpe (95 %)", "trades", "invested", "p")
 
 
@@ -106,8 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     print(f"| {' | '.join(_HEADER)} |\n|{'---|' * len(_HEADER)}")
     for symbol in options.symbols:
-        bars = pd.read_parquet(_BARS_DIR / f"{symbol}_1h.parquet").set_index("timestamp")
-        bars.index = pd.DatetimeIndex(bars.index).as_unit("ns")
+        bars = read_bars(real_bars_dir() / f"{symbol}_1h.parquet")
         for label in options.labels:
             for outcome in outcomes(symbol, bars, label):
                 print(f"| {' | '.join(outcome.cells())} |", flush=True)
