@@ -5,7 +5,7 @@ import pandas as pd
 
 from algo_pipeline.defs.partitions import SYMBOLS
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import picture, span_metadata, stage, table
+from algo_pipeline.defs.stage import finding_result, picture, span_metadata, stage, table
 from algo_pipeline.research.dataset import Dataset, build_dataset
 from algo_pipeline.research.splits import SplitPlan, walk_forward
 
@@ -81,11 +81,7 @@ def training_rows_end_before_what_they_are_tested_on(splits: SplitPlan, dataset:
     from algo_pipeline.research.leakage import judge_purge
 
     finding = judge_purge(splits, pd.DatetimeIndex(dataset.index))
-    return dg.AssetCheckResult(
-        passed=finding.holds,
-        description=finding.describe(),
-        metadata={"folds": len(splits.all_folds), "violations": len(finding.violations)},
-    )
+    return finding_result(finding, folds=len(splits.all_folds))
 
 
 def load_dataset(frame: pd.DataFrame, pipeline: Pipeline) -> Dataset:

@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from algo_pipeline.defs.partitions import SYMBOLS
-from algo_pipeline.defs.stage import picture, span_metadata, stage, table
+from algo_pipeline.defs.stage import finding_result, picture, span_metadata, stage, table
 
 
 @dg.asset(
@@ -95,7 +95,4 @@ def features_use_no_later_bar(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -
     from algo_pipeline.data.features import build_features
     from algo_pipeline.research.leakage import judge_causality
 
-    finding = judge_causality(build_features, raw_ohlcv, features)
-    return dg.AssetCheckResult(
-        passed=finding.holds, description=finding.describe(), metadata={"violations": len(finding.violations)}
-    )
+    return finding_result(judge_causality(build_features, raw_ohlcv, features))

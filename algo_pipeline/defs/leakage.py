@@ -15,9 +15,10 @@ from algo_pipeline.defs.feature_engineering import features, labels
 from algo_pipeline.defs.io_managers import Estimators
 from algo_pipeline.defs.partitions import SYMBOLS
 from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.defs.stage import finding_result
 from algo_pipeline.defs.training import calibrator, model, oos_probabilities
 from algo_pipeline.research import claims
-from algo_pipeline.research.claims import Claim, Finding
+from algo_pipeline.research.claims import Claim
 from algo_pipeline.research.splits import SplitPlan
 
 _Checked = Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]
@@ -35,19 +36,13 @@ def _check(claim: Claim, asset: dg.AssetsDefinition, *others: str) -> _Checked:
     )
 
 
-def _result(finding: Finding) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=finding.holds, description=finding.describe(), metadata={"violations": len(finding.violations)}
-    )
-
-
 @_check(claims.FEATURES_ARE_THE_CODES, features, "raw_ohlcv")
 def features_equal_a_recomputation(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
     """Compute all features again."""
     from algo_pipeline.data.features import build_features
     from algo_pipeline.research.leakage import judge_recomputation
 
-    return _result(judge_recomputation(build_features, raw_ohlcv, features))
+    return finding_result(judge_recomputation(build_features, raw_ohlcv, features))
 
 
 @_check(claims.FEATURES_KEEP_GAPS, features, "raw_ohlcv")
@@ -55,7 +50,7 @@ def features_are_missing_across_gaps(features: pd.DataFrame, raw_ohlcv: pd.DataF
     """Find windows that cross gaps from the times of the bars alone."""
     from algo_pipeline.research.leakage import judge_gaps
 
-    return _result(judge_gaps(features, raw_ohlcv))
+    return finding_result(judge_gaps(features, raw_ohlcv))
 
 
 @_check(claims.LABELS_LOOK_AHEAD_EXACTLY, labels, "raw_ohlcv")
@@ -63,7 +58,7 @@ def labels_equal_a_second_computation(labels: pd.DataFrame, raw_ohlcv: pd.DataFr
     """Compute all labels by other means."""
     from algo_pipeline.research.leakage import judge_labels
 
-    return _result(judge_labels(labels, raw_ohlcv))
+    return finding_result(judge_labels(labels, raw_ohlcv))
 
 
 @_check(claims.ROWS_ARE_THE_JOIN, dataset, "features", "labels")
@@ -73,7 +68,7 @@ def dataset_rows_are_features_joined_with_the_label(
     """Join features and label again."""
     from algo_pipeline.research.leakage import judge_join
 
-    return _result(judge_join(dataset, features, labels))
+    return finding_result(judge_join(dataset, features, labels))
 
 
 @_check(claims.SCALERS_KEEP_TO_THEIR_ROWS, model, "dataset", "splits")
@@ -88,7 +83,7 @@ def scalers_know_their_own_base_rows_only(
 
     data = load_dataset(dataset, pipeline)
     model.require(pipeline.recipe(), data)
-    return _result(judge_scalers(data, splits, model.items))
+    return finding_result(judge_scalers(data, splits, model.items))
 
 
 @_check(claims.MODELS_KEEP_TO_THEIR_ROWS, model, "dataset", "splits")
@@ -104,7 +99,7 @@ def models_learnt_from_their_own_base_rows_only(
 
     data, recipe = load_dataset(dataset, pipeline), pipeline.recipe()
     model.require(recipe, data)
-    return _result(judge_models(train.fit_models, data, splits, recipe, model.items))
+    return finding_result(judge_models(train.fit_models, data, splits, recipe, model.items))
 
 
 @_check(claims.CALIBRATORS_KEEP_TO_THEIR_ROWS, calibrator, "dataset", "splits", "model")
@@ -122,7 +117,7 @@ def calibrators_learnt_from_their_own_rows_only(
     data, recipe = load_dataset(dataset, pipeline), pipeline.recipe()
     calibrator.require(recipe, data)
     judged = judge_calibrators(train.fit_calibrators, data, splits, recipe, model.items, calibrator.items)
-    return _result(judged)
+    return finding_result(judged)
 
 
 @_check(claims.MODELS_ARE_KEPT, calibrator, "dataset", "splits", "model")
@@ -136,7 +131,7 @@ def calibrated_models_are_those_of_their_folds(
     """Let every model score the same rows before and after calibration."""
     from algo_pipeline.research.leakage import judge_kept_models
 
-    return _result(judge_kept_models(load_dataset(dataset, pipeline), splits, model.items, calibrator.items))
+    return finding_result(judge_kept_models(load_dataset(dataset, pipeline), splits, model.items, calibrator.items))
 
 
 @_check(claims.PROBABILITIES_ARE_THE_FOLDS, oos_probabilities, "dataset", "splits", "calibrator")
@@ -152,7 +147,7 @@ def probabilities_come_from_their_own_folds_model(
 
     data = load_dataset(dataset, pipeline)
     calibrator.require(pipeline.recipe(), data)
-    return _result(judge_own_fold(oos_probabilities, data, splits, calibrator.items))
+    return finding_result(judge_own_fold(oos_probabilities, data, splits, calibrator.items))
 
 
 @_check(claims.MODELS_CAME_BEFORE, oos_probabilities, "dataset", "splits")
@@ -162,7 +157,7 @@ def models_were_fitted_before_the_bars_they_judge(
     """Compare when labels were known with what their fold judges."""
     from algo_pipeline.research.leakage import judge_fitted_before
 
-    return _result(judge_fitted_before(oos_probabilities, splits, pd.DatetimeIndex(dataset.index)))
+    return finding_result(judge_fitted_before(oos_probabilities, splits, pd.DatetimeIndex(dataset.index)))
 
 
 @_check(claims.OUTCOMES_ARE_THE_DATASETS, oos_probabilities, "dataset", "splits")
@@ -175,7 +170,7 @@ def outcomes_and_base_rates_are_those_of_the_dataset(
     """Look outcomes up again, and count base rates again."""
     from algo_pipeline.research.leakage import judge_outcomes
 
-    return _result(judge_outcomes(oos_probabilities, load_dataset(dataset, pipeline), splits))
+    return finding_result(judge_outcomes(oos_probabilities, load_dataset(dataset, pipeline), splits))
 
 
 @_check(claims.TRADES_KEEP_TO_THE_RULES, backtest_report, "raw_ohlcv", "oos_probabilities")
@@ -183,7 +178,7 @@ def trades_follow_the_configured_rules(
     pipeline: Pipeline, backtest_report: pd.DataFrame, raw_ohlcv: pd.DataFrame, oos_probabilities: pd.DataFrame
 ) -> dg.AssetCheckResult:
     """Trade again by the settings."""
-    return _result(judge_rules(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report))
+    return finding_result(judge_rules(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report))
 
 
 @_check(claims.TRADES_SEE_NO_FUTURE, backtest_report, "raw_ohlcv", "oos_probabilities")
@@ -191,7 +186,7 @@ def trades_use_no_later_bar(
     pipeline: Pipeline, backtest_report: pd.DataFrame, raw_ohlcv: pd.DataFrame, oos_probabilities: pd.DataFrame
 ) -> dg.AssetCheckResult:
     """Trade again without the later bars."""
-    return _result(judge_trades(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report))
+    return finding_result(judge_trades(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report))
 
 
 def _strategy(pipeline: Pipeline) -> Trade:

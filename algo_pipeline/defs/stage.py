@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
@@ -14,6 +15,9 @@ from loguru import logger
 from algo_pipeline.common.config import load_settings
 from algo_pipeline.common.errors import AlgoPipelineError, TransientSourceError
 from algo_pipeline.common.logger import SecretMasker, forward_logs
+
+if TYPE_CHECKING:
+    from algo_pipeline.research.claims import Finding
 
 SHELL_TAG = "algo-pipeline/shell"
 """Marks runs that a person started at a shell and waits for."""
@@ -91,3 +95,12 @@ def span_metadata(frame: pd.DataFrame) -> dict[str, dg.MetadataValue]:
         metadata["last_bar"] = dg.MetadataValue.text(frame.index[-1].isoformat())
         metadata["missing_share"] = dg.MetadataValue.float(float(frame.isna().to_numpy().mean()))
     return metadata
+
+
+def finding_result(finding: "Finding", **figures: float) -> dg.AssetCheckResult:
+    """A check's result: what was found about a claim, with figures that are shown beside it."""
+    return dg.AssetCheckResult(
+        passed=finding.holds,
+        description=finding.describe(),
+        metadata={**figures, "violations": len(finding.violations)},
+    )

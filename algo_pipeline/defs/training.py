@@ -9,7 +9,7 @@ from algo_pipeline.defs.io_managers import Estimators
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.registration import register
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import picture, span_metadata, stage, table
+from algo_pipeline.defs.stage import finding_result, picture, span_metadata, stage, table
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation, evaluate
 from algo_pipeline.research.splits import SplitPlan
@@ -110,16 +110,8 @@ def probabilities_cover_the_test_blocks_once(
 
     finding = judge_coverage(oos_probabilities, splits, pd.DatetimeIndex(dataset.index))
     probability = oos_probabilities["probability"]
-    return dg.AssetCheckResult(
-        passed=finding.holds,
-        description=finding.describe(),
-        metadata={
-            "rows": len(oos_probabilities),
-            "violations": len(finding.violations),
-            "lowest": float(probability.min()),
-            "highest": float(probability.max()),
-        },
-    )
+    lowest, highest = float(probability.min()), float(probability.max())
+    return finding_result(finding, rows=len(oos_probabilities), lowest=lowest, highest=highest)
 
 
 @dg.asset(
