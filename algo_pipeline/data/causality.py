@@ -44,7 +44,7 @@ def cut_violations(
         later = build(bars.iloc[first : position + 1 + future_bars]).to_numpy()[position - first]
         stored = features.to_numpy()[position]
         other = np.abs(stored - known) > _STRETCH * (1.0 + np.abs(known))  # a NaN, which gaps explain, is no value
-        peeks = _differs(known, later) | other
+        peeks = differs(known, later) | other
         found += [
             f"{name} at {bars.index[position]} is not what the bars up to it give" for name in features.columns[peeks]
         ]
@@ -90,7 +90,7 @@ def truncation_violations(
     found = []
     for position in positions:
         recomputed = build(bars.iloc[: position + 1]).to_numpy()[-1]
-        different = _differs(recomputed, features.to_numpy()[position])
+        different = differs(recomputed, features.to_numpy()[position])
         found += [
             f"{name} at {bars.index[position]} changes when later bars are cut off"
             for name in features.columns[different]
@@ -111,7 +111,7 @@ def poison_violations(
     poisoned = bars.copy()
     poisoned.iloc[position + 1 :] = _noise(len(bars) - position - 1, float(bars["close"].iloc[position]), seed)
     recomputed = build(poisoned).to_numpy()[: position + 1]
-    different = _differs(recomputed, features.to_numpy()[: position + 1])
+    different = differs(recomputed, features.to_numpy()[: position + 1])
     return tuple(
         f"{name} at {bars.index[int(np.flatnonzero(different[:, column])[0])]} changes with bars after "
         f"{bars.index[position]}"
@@ -130,5 +130,6 @@ def _noise(n: int, price: float, seed: int) -> FloatArray:
     return bars
 
 
-def _differs(left: FloatArray, right: FloatArray) -> BoolArray:
+def differs(left: FloatArray, right: FloatArray) -> BoolArray:
+    """Where two arrays of one shape are not equal; NaN equals NaN."""
     return np.asarray((left != right) & ~(np.isnan(left) & np.isnan(right)))

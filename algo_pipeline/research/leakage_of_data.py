@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.time import bar_numbers
-from algo_pipeline.common.types import BoolArray, FloatArray
+from algo_pipeline.common.types import BoolArray
 from algo_pipeline.data.causality import (
     Build,
     cut_violations,
+    differs,
     poison_violations,
     sample_positions,
     spread_positions,
@@ -92,7 +93,7 @@ def judge_labels(labels: pd.DataFrame, bars: pd.DataFrame) -> Finding:
         problem = f"{labels.shape} labels do not match {len(bars):,} bars and {lower.shape[1]} labels"
         return Finding(claims.LABELS_LOOK_AHEAD_EXACTLY, (problem,), "")
     stored = labels.to_numpy(dtype=np.float64)
-    wrong = _differ(stored, lower.to_numpy()) & _differ(stored, upper.to_numpy())
+    wrong = differs(stored, lower.to_numpy()) & differs(stored, upper.to_numpy())
     found = _sentences(labels, wrong, "is not what the bars after it say")
     evidence = f"{int(np.isfinite(stored).sum()):,} values of {labels.shape[1]} labels are equal to the bit."
     return Finding(claims.LABELS_LOOK_AHEAD_EXACTLY, found, evidence)
@@ -136,7 +137,7 @@ def _differences(found: pd.DataFrame, expected: pd.DataFrame, problem: str) -> t
         return (f"the columns are {list(found.columns)[:3]} … instead of {list(expected.columns)[:3]} …",)
     if not found.index.equals(expected.index):
         return (_about_rows(found.index, expected.index),)
-    return _sentences(found, _differ(found.to_numpy(), expected.to_numpy()), problem)
+    return _sentences(found, differs(found.to_numpy(), expected.to_numpy()), problem)
 
 
 def _about_rows(found: pd.Index, expected: pd.Index) -> str:
@@ -153,7 +154,3 @@ def _sentences(frame: pd.DataFrame, wrong: BoolArray, problem: str) -> tuple[str
         for column, name in enumerate(frame.columns)
         if wrong[:, column].any()
     )
-
-
-def _differ(left: FloatArray, right: FloatArray) -> BoolArray:
-    return np.asarray((left != right) & ~(np.isnan(left) & np.isnan(right)))
