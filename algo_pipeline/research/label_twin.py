@@ -69,7 +69,7 @@ class _Grid:
         prices[:, at] = bars[["open", "high", "low", "close"]].to_numpy(dtype=np.float64).T
         return cls(prices[0], prices[1], prices[2], prices[3], at)
 
-    def is_whole(self, n_after: int) -> FloatArray:
+    def nan_unless_whole(self, n_after: int) -> FloatArray:
         """1.0 where a bar and the ``n_after`` after it exist, else NaN; shape (n_bars,)."""
         whole = ~np.isnan(self.windows(self.open, n_after)).any(axis=1)
         return np.where(whole, 1.0, np.nan)
@@ -81,7 +81,7 @@ class _Grid:
 
 def _forward_return(grid: _Grid, horizon: int) -> FloatArray:
     change = grid.open[grid.at + 1 + horizon] / grid.open[grid.at + 1] - 1.0
-    return np.asarray(change * grid.is_whole(horizon + 1))
+    return np.asarray(change * grid.nan_unless_whole(horizon + 1))
 
 
 def _sign(change: FloatArray) -> FloatArray:
@@ -105,4 +105,4 @@ def _triple_barrier(grid: _Grid, width: FloatArray) -> FloatArray:
     first_above = np.where(above.any(axis=1), above.argmax(axis=1), _BARRIER_BARS)
     first_below = np.where(below.any(axis=1), below.argmax(axis=1), _BARRIER_BARS)
     won = (first_above < first_below).astype(np.float64)
-    return np.where(np.isnan(width), np.nan, won * grid.is_whole(_BARRIER_BARS))
+    return np.where(np.isnan(width), np.nan, won * grid.nan_unless_whole(_BARRIER_BARS))
