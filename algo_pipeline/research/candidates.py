@@ -67,6 +67,11 @@ def line_up(
         The folds, for all of them.
     guests : iterable of Recipe
         Further candidates with folds of the same rule, for example the traded recipe with parameters of its own.
+
+    Raises
+    ------
+    ConfigValueError
+        If a label is not binary or unknown, or a kind of model or calibrator is.
     """
     rule = split or SplitRule()
     for label in labels:
