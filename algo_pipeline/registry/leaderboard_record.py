@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.registry.records import RunGroup, RunRecord
-from algo_pipeline.registry.training_record import metric_values, recipe_parameters
+from algo_pipeline.registry.training_record import comparison_values, metric_values, recipe_parameters
 
 if TYPE_CHECKING:
     from algo_pipeline.research.candidates import EvaluatedRecipe
-    from algo_pipeline.research.comparisons import CorrectedComparison
     from algo_pipeline.research.leaderboard import Leaderboard, LeaderboardRow
-
-KIND_TAG = "kind"
 
 
 def leaderboard_group(
@@ -43,7 +40,7 @@ def leaderboard_group(
         Artifacts of the leaderboard's own run.
     """
     facts = {"symbol": str(symbol), "source": source}
-    common = {"source": source, KIND_TAG: "leaderboard", **tags}
+    common = {"source": source, "kind": "leaderboard", **tags}
     return RunGroup(
         symbol,
         RunRecord(
@@ -71,7 +68,7 @@ def _candidate(
     metrics = {
         **metric_values(candidate.evaluation),
         "skill_p_value": row.shuffle_p_value,
-        **_comparison(row.against_baseline),
+        **({} if row.against_baseline is None else comparison_values(row.against_baseline, "baseline")),
         **backtest,
         "seconds": row.seconds,
     }
@@ -82,15 +79,3 @@ def _candidate(
         tags={**tags, "recipe_hash": recipe.hash, "model_kind": recipe.model_kind, "standing": row.standing.value},
         files={},
     )
-
-
-def _comparison(against: CorrectedComparison | None) -> dict[str, float]:
-    if against is None:
-        return {}
-    interval = against.paired.interval
-    return {
-        "log_loss_minus_baseline": against.paired.mean_difference,
-        "log_loss_minus_baseline_lower": interval.lower,
-        "log_loss_minus_baseline_upper": interval.upper,
-        "log_loss_minus_baseline_corrected_p": against.adjusted_p_value,
-    }

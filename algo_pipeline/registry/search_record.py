@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.registry.records import RunGroup, RunRecord
-from algo_pipeline.registry.training_record import metric_values, recipe_parameters
+from algo_pipeline.registry.training_record import comparison_values, metric_values, recipe_parameters
 
 if TYPE_CHECKING:
     from algo_pipeline.research.search import Judged, SearchOutcome
@@ -65,12 +65,5 @@ def _comparison(outcome: SearchOutcome) -> dict[str, float]:
     counts = {"n_search_trials": float(len(outcome.trials)), "n_pruned": float(outcome.n_pruned)}
     if outcome.comparison is None:
         return counts
-    paired = outcome.comparison.paired
-    values = {
-        **counts,
-        "log_loss_minus_traded_recipe": paired.mean_difference,
-        "log_loss_minus_traded_recipe_lower": paired.interval.lower,
-        "log_loss_minus_traded_recipe_upper": paired.interval.upper,
-        "log_loss_minus_traded_recipe_corrected_p": outcome.comparison.adjusted_p_value,
-    }
+    values = {**counts, **comparison_values(outcome.comparison, "traded_recipe")}
     return {name: value for name, value in values.items() if math.isfinite(value)}

@@ -17,6 +17,7 @@ from algo_pipeline.research.report import SCORE_FIELDS, evaluation_document, fol
 
 if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
+    from algo_pipeline.research.comparisons import CorrectedComparison
     from algo_pipeline.research.dataset import Dataset
     from algo_pipeline.research.evaluate import Evaluation
     from algo_pipeline.research.train import Recipe
@@ -102,6 +103,17 @@ def metric_values(evaluation: Evaluation) -> dict[str, float]:
     for name, interval in evaluation.intervals.items():
         values[f"oos_{name}_lower"], values[f"oos_{name}_upper"] = interval.lower, interval.upper
     return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def comparison_values(comparison: CorrectedComparison, other: str) -> dict[str, float]:
+    """A paired difference of the log loss, in nats per row, under names that say against what; NaN if unknown."""
+    name, paired = f"log_loss_minus_{other}", comparison.paired
+    return {
+        name: paired.mean_difference,
+        f"{name}_lower": paired.interval.lower,
+        f"{name}_upper": paired.interval.upper,
+        f"{name}_corrected_p": comparison.adjusted_p_value,
+    }
 
 
 def model_card(training: Training) -> str:
