@@ -104,6 +104,8 @@ $(VECTORBT_INSTALLED): requirements-bench-vectorbt.lock requirements-installer.l
 lock: setup  ## Pin the dependencies anew.
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra server --constraints requirements.lock --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-server.lock
 	@$(BIN)/uv pip compile pyproject.toml --extra bench --constraints requirements.lock --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-bench.lock
 	@$(BIN)/uv pip compile --group pyproject.toml:vectorbt --universal --python-version 3.11 --generate-hashes \

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from algo_pipeline.common.errors import ConfigValueError, InsufficientHistoryError
@@ -51,8 +51,8 @@ def test_it_is_what_log_loss_would_fall_by_if_each_bin_said_its_rate(rows: list[
         best = -np.where(came == 1, np.log(rates), np.log(1 - rates)).mean()
     actual = -np.where(came == 1, np.log(said), np.log(1 - said)).mean()
     # Nine values at most, so that no bin holds two of them where rows are many enough to part all.
-    if len(Forecasts.of(said, came, np.full(len(said), 0.5)).cuts) - 1 == len(np.unique(said)):
-        assert loss_of(frame) == pytest.approx(actual - best, abs=1e-12)
+    assume(len(Forecasts.of(said, came, np.full(len(said), 0.5)).cuts) - 1 == len(np.unique(said)))
+    assert loss_of(frame) == pytest.approx(actual - best, abs=1e-12)
 
 
 def test_noise_alone_costs_a_calibrated_forecast_half_a_nat_per_bin() -> None:

@@ -1,0 +1,1 @@
+"""A read-only page of live trading, its static copy, and figures for Prometheus."""
