@@ -1,0 +1,227 @@
+"""A user's own classes, named in settings as ``module:Class``: imported, checked, and told apart by their source.
+
+Only settings are followed to code. A file (a bundle, a report, a logged run) may say what made it; that is compared
+with what the settings name, and never imported because the file says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import TypeVar
+
+from algo_pipeline.common.errors import ConfigValueError, SettingsError
+
+T = TypeVar("T")
+
+SOURCE_KEY = "source_sha256"
+"""What documents call the digest of a user's class."""
+
+_REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+_LOADED_SOURCE = "__algo_pipeline_source__"
+
+
+def is_reference(text: object) -> bool:
+    """Whether a text has the form ``module:Class`` or ``package.module:Class``."""
+    return isinstance(text, str) and _REFERENCE.fullmatch(text) is not None
+
+
+def load_user_class(reference: str, base: type[T], setting: str) -> type[T]:
+    """Import a class that settings name, from what is installed or else from the working folder.
+
+    Parameters
+    ----------
+    reference : str
+        ``module:Class``.
+    base : type
+        The interface that it has to implement.
+    setting : str
+        Which setting names it, for messages.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such module or class, importing it fails, or the class does not implement all of ``base``.
+    """
+    if not is_reference(reference):
+        raise SettingsError(f"{setting} must have the form module:Class; it was {reference!r}.", f"Correct {setting}.")
+    module_name, _, class_name = reference.partition(":")
+    module = _import(module_name, setting)
+    return _implementation(module, class_name, base, setting)
+
+
+def load_recorded_class(
+    reference: str, source_sha256: object, base: type[T], setting: str, permitted: Collection[str]
+) -> type[T]:
+    """The class that a record names: only if the settings of this machine name it too, and its source is unchanged.
+
+    Parameters
+    ----------
+    reference : str
+        ``module:Class``, as the record says.
+    source_sha256 : str
+        Digest of its source when the record was made.
+    base, setting
+        As in :func:`load_user_class`.
+    permitted : collection of str
+        The references that the settings of this machine name.
+
+    Raises
+    ------
+    ConfigValueError
+        If the settings name no such class, or its source is another one now; nothing is imported in the first case.
+    SettingsError
+        As :func:`load_user_class`.
+    """
+    if reference not in permitted:
+        named = ", ".join(sorted(permitted)) or "none"
+        raise ConfigValueError(
+            f"It was made by {reference!r}; own classes that the settings of this machine name: {named}.",
+            f"Set {setting}={reference} if it is your own and you trust it, or run the research again.",
+        )
+    found = load_user_class(reference, base, setting)
+    if (digest := user_class_digest(found)) != source_sha256:
+        raise ConfigValueError(
+            f"It was made by {reference!r} when its file had the digest {str(source_sha256)[:16]}; "
+            f"now it has {digest[:16]}.",
+            "Run the research again, or restore the file as it was.",
+        )
+    return found
+
+
+def user_class_digest(cls: type) -> str:
+    """SHA-256 of the source of a class's module, whatever its line ends: as it was loaded, not as it is since.
+
+    Raises
+    ------
+    ConfigValueError
+        If the class has no source file.
+    """
+    return hashlib.sha256(user_class_source(cls).encode()).hexdigest()
+
+
+def user_class_source(cls: type) -> str:
+    """The source of a class's module; ConfigValueError if it has none."""
+    module = sys.modules.get(cls.__module__)
+    loaded = getattr(module, _LOADED_SOURCE, None)
+    if isinstance(loaded, str):
+        return loaded
+    source = _read_source(getattr(module, "__file__", None))
+    if source is None:
+        raise ConfigValueError(
+            f"The class {cls.__qualname__} of {cls.__module__} has no source file, so that a change of it could not "
+            "be noticed.",
+            "Put it into a .py file.",
+        )
+    return source
+
+
+def _import(name: str, setting: str) -> ModuleType:
+    with _working_folder_if_needed(name):
+        loaded = sys.modules.get(name)
+        try:
+            source = None if loaded else _source_of(name)
+            module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+                raise _no_module(name, setting) from None
+            raise _failed(name, setting, error) from error
+        except (Exception, SystemExit) as error:
+            raise _failed(name, setting, error) from error
+    if source is not None:
+        # A process may outlive an edit of the file: what counts is the source that it runs.
+        setattr(module, _LOADED_SOURCE, source)
+    return module
+
+
+@contextmanager
+def _working_folder_if_needed(name: str) -> Iterator[None]:
+    """Let imports look into the working folder last, and only where the module is installed nowhere."""
+    root, folder = name.partition(".")[0], str(Path.cwd())
+    if root in sys.modules or importlib.util.find_spec(root) is not None or folder in sys.path:
+        yield
+        return
+    importlib.invalidate_caches()
+    sys.path.append(folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _source_of(name: str) -> str | None:
+    spec = importlib.util.find_spec(name)
+    return None if spec is None else _read_source(spec.origin)
+
+
+def _read_source(path: str | None) -> str | None:
+    if path is None or not path.endswith(".py") or not Path(path).is_file():
+        return None
+    return Path(path).read_text(encoding="utf-8", errors="replace")
+
+
+def _implementation(module: ModuleType, class_name: str, base: type[T], setting: str) -> type[T]:
+    found = getattr(module, class_name, None)
+    where = f"{setting} names the class {class_name!r} of {module.__name__}"
+    if found is None:
+        raise SettingsError(f"{where}, which has no such class.", _nearest_class(module, class_name, base))
+    if not (inspect.isclass(found) and issubclass(found, base)):
+        what = "is no class" if not inspect.isclass(found) else f"is no {base.__name__}"
+        raise SettingsError(f"{where}, which {what}.", f"Derive it from {base.__module__}.{base.__name__}.")
+    missing = sorted(getattr(found, "__abstractmethods__", ()))
+    if missing:
+        raise SettingsError(f"{where}, which lacks {', '.join(missing)} of {base.__name__}.", "Write what is missing.")
+    return found
+
+
+def _nearest_class(module: ModuleType, class_name: str, base: type) -> str:
+    known = [
+        name
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, base) and value is not base
+    ]
+    nearest = get_close_matches(class_name, known, n=1, cutoff=0.0)
+    return f"Did you mean {nearest[0]!r}?" if nearest else f"Put a class derived from {base.__name__} there."
+
+
+def _no_module(name: str, setting: str) -> SettingsError:
+    *packages, last = name.split(".")
+    folder = Path.cwd().joinpath(*packages)
+    known = sorted(path.stem for path in folder.glob("*.py")) if folder.is_dir() else []
+    nearest = get_close_matches(last, known, n=1, cutoff=0.6)
+    hint = f"Did you mean {'.'.join([*packages, nearest[0]])!r}? " if nearest else ""
+    return SettingsError(
+        f"{setting} names the module {name!r}, which is neither installed nor a file of the working folder "
+        f"{Path.cwd()}.",
+        f"{hint}Correct {setting}, or start the command where the file lies.",
+    )
+
+
+def _failed(name: str, setting: str, error: BaseException) -> SettingsError:
+    return SettingsError(
+        f"{setting} names the module {name!r}, which can't be imported: {_line_of(error)}{type(error).__name__}: "
+        f"{error}.",
+        "Correct it there.",
+    )
+
+
+def _line_of(error: BaseException) -> str:
+    """Where an import broke: the innermost line outside of the import machinery."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}: "
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen") and frame.filename not in (__file__, importlib.__file__)
+    ]
+    return f"{frames[-1].filename}, line {frames[-1].lineno}: " if frames else ""
