@@ -11,7 +11,6 @@ import pandas as pd
 from algo_pipeline.broker.alpaca import AlpacaBroker
 from algo_pipeline.broker.auth import PaperAccess, can_trade, require_paper
 from algo_pipeline.cli.checks import Check, fail, failed, ok, warn
-from algo_pipeline.cli.live_status import RESUME, way_out
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import AlgoPipelineError, BrokerError
 from algo_pipeline.common.formatting import minute, number
@@ -19,6 +18,7 @@ from algo_pipeline.common.locks import lock_holder
 from algo_pipeline.common.paper import require_paper_url
 from algo_pipeline.common.time import BAR, last_closed_open, utc_now
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.dashboard.status import RESUME, way_out
 from algo_pipeline.live.alert_channels import alert_channels
 from algo_pipeline.live.journal import TORN_FILE, Journal
 from algo_pipeline.live.monitoring import overdue_hours

@@ -10,15 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from algo_pipeline.broker.auth import PaperAccess, can_trade, require_paper
-from algo_pipeline.cli.live_status import BrokerAnswer, status_document
 from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import BrokerError
 from algo_pipeline.common.formatting import minute, number, percent
 from algo_pipeline.common.logger import configure_logging
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.common.time import utc_now
+from algo_pipeline.dashboard.status import BrokerAnswer, status_document
 from algo_pipeline.live.journal import Journal
 from algo_pipeline.live.state import LiveState, StateStore
+from algo_pipeline.live.tally import tally_of
 
 _TIMEOUT_S = 4.0
 _RATIOS = ("sharpe", "sortino", "calmar", "profit_factor", "turnover")
@@ -46,9 +47,9 @@ def status(last: int, as_json: bool) -> None:
     access = _access(settings)
     folder = settings.artifacts_dir / "live"
     journal = Journal(folder)
-    lines = journal.read()
-    state = StateStore(folder).load(journal) if lines else LiveState()
-    document = status_document(settings, state, lines, _asked(access), utc_now(), last)
+    tally = tally_of(journal.lines())
+    state = StateStore(folder).load(journal) if tally.offset else LiveState()
+    document = status_document(settings, state, tally, _asked(access), utc_now(), last)
     if as_json:
         click.echo(to_json(document))
     else:

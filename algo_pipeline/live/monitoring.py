@@ -112,23 +112,40 @@ def severity_of_missed(hours: int, *, holding: bool) -> Severity:
     return Severity.CRITICAL if holding and hours >= HOURS_THAT_ESCALATE else Severity.WARNING
 
 
+class SessionTally:
+    """What the figures of a session are made of, taken in line by line: a journal of years is read once."""
+
+    def __init__(self) -> None:
+        self._money = _Money()
+        self._closes: dict[pd.Timestamp, dict[str, float | None]] = {}
+        self._references: dict[str, float | None] = {}
+        self._results: dict[str, JournalLine] = {}
+
+    def take(self, line: JournalLine) -> None:
+        """Count the journal's next line."""
+        self._money.read(line)
+        if line.event is Event.MARK:
+            self._closes[line.timestamp] = line.details["closes"]
+        elif line.event is Event.INTENT:
+            self._references[str(line.order_id)] = line.details["close"]
+        elif line.event is Event.RESULT and line.order_id is not None:
+            self._results.pop(line.order_id, None)
+            self._results[line.order_id] = line  # a later result of an order tells all that it filled
+
+    def figures(self) -> SessionFigures:
+        """The figures of the lines so far."""
+        fills = _fills(self._results.values(), self._references)
+        return SessionFigures(
+            _series(self._money.equity), _series(self._money.adjustments), _frame(self._closes), fills
+        )
+
+
 def session_figures(lines: Iterable[JournalLine]) -> SessionFigures:
     """The figures of a journal, or of a part of it."""
-    money = _Money()
-    closes: dict[pd.Timestamp, dict[str, float | None]] = {}
-    references: dict[str, float | None] = {}
-    results: dict[str, JournalLine] = {}
+    tally = SessionTally()
     for line in lines:
-        money.read(line)
-        if line.event is Event.MARK:
-            closes[line.timestamp] = line.details["closes"]
-        elif line.event is Event.INTENT:
-            references[str(line.order_id)] = line.details["close"]
-        elif line.event is Event.RESULT and line.order_id is not None:
-            results.pop(line.order_id, None)
-            results[line.order_id] = line  # a later result of an order tells all that it filled
-    fills = _fills(results.values(), references)
-    return SessionFigures(_series(money.equity), _series(money.adjustments), _frame(closes), fills)
+        tally.take(line)
+    return tally.figures()
 
 
 class _Money:

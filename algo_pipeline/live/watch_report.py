@@ -41,22 +41,39 @@ class ShadowScore:
     standard_error: float | None
 
 
-def shadow_scores(lines: Iterable[JournalLine]) -> tuple[ShadowScore, ...]:
-    """A score per symbol whose challenger has a known hour."""
-    issued: dict[tuple[Symbol, pd.Timestamp], float] = {}
-    shadows: dict[Symbol, dict[pd.Timestamp, tuple[float, str]]] = {}
-    outcomes: dict[Symbol, dict[pd.Timestamp, int]] = {}
-    for line in lines:
+class ShadowTally:
+    """Champions' and challengers' probabilities and what became of them, taken in line by line."""
+
+    def __init__(self) -> None:
+        self._issued: dict[tuple[Symbol, pd.Timestamp], float] = {}
+        self._shadows: dict[Symbol, dict[pd.Timestamp, tuple[float, str]]] = {}
+        self._outcomes: dict[Symbol, dict[pd.Timestamp, int]] = {}
+
+    def take(self, line: JournalLine) -> None:
+        """Count the journal's next line."""
         if line.symbol is None or line.prob is None:
-            continue
+            return
         if line.event is Event.SHADOW:
             version = str(line.details["model_version"])
-            shadows.setdefault(line.symbol, {})[line.timestamp] = (line.prob, version)
+            self._shadows.setdefault(line.symbol, {})[line.timestamp] = (line.prob, version)
         elif line.event is Event.DECISION:
-            issued[line.symbol, line.timestamp] = line.prob
-            outcomes.setdefault(line.symbol, {}).update(_known(line))
-    scores = (_score(symbol, said, issued, outcomes.get(symbol, {})) for symbol, said in shadows.items())
-    return tuple(score for score in scores if score is not None)
+            self._issued[line.symbol, line.timestamp] = line.prob
+            self._outcomes.setdefault(line.symbol, {}).update(_known(line))
+
+    def scores(self) -> tuple[ShadowScore, ...]:
+        """A score per symbol whose challenger has a known hour."""
+        scores = (
+            _score(symbol, said, self._issued, self._outcomes.get(symbol, {})) for symbol, said in self._shadows.items()
+        )
+        return tuple(score for score in scores if score is not None)
+
+
+def shadow_scores(lines: Iterable[JournalLine]) -> tuple[ShadowScore, ...]:
+    """A score per symbol whose challenger has a known hour."""
+    tally = ShadowTally()
+    for line in lines:
+        tally.take(line)
+    return tally.scores()
 
 
 def watch_words(watch: SymbolWatch) -> str:

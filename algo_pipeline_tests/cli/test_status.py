@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 
 from algo_pipeline.backtest.metrics import METRIC_NAMES
-from algo_pipeline.cli.live_status import BrokerAnswer, expected_account, next_tick, status_document, way_out
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.locks import file_lock
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Side
+from algo_pipeline.dashboard.status import BrokerAnswer, expected_account, next_tick, status_document, way_out
 from algo_pipeline.live.events import Event
 from algo_pipeline.live.state import LiveState, fold
 from algo_pipeline.live.state_records import Fill
+from algo_pipeline.live.tally import JournalTally, tally_of
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline_tests.cli.ended import Command
 from algo_pipeline_tests.live import lines as journal
@@ -160,7 +161,7 @@ class TestDocument:
     def test_any_journal_can_be_told(self) -> None:
         lines = journal.lines_of(*journal.one_of_each())
         settings = Settings(_env_file=None)
-        document = status_document(settings, fold(LiveState(), lines), lines, NOBODY, journal.hour(100), n=5)
+        document = status_document(settings, fold(LiveState(), lines), tally_of(lines), NOBODY, journal.hour(100), n=5)
         assert document["session"]["missed_hours"] == 3
         assert document["session"]["skipped_hours"] == 1
         assert [row["symbol"] for row in document["decisions"]] == ["BTC/USD"]
@@ -168,7 +169,7 @@ class TestDocument:
     def test_open_orders_are_listed(self) -> None:
         lines = journal.lines_of(journal.started(), journal.intent(1, "algo-x"))
         settings = Settings(_env_file=None)
-        document = status_document(settings, fold(LiveState(), lines), lines, NOBODY, journal.hour(2), n=1)
+        document = status_document(settings, fold(LiveState(), lines), tally_of(lines), NOBODY, journal.hour(2), n=1)
         assert [row["order_id"] for row in document["open_intents"]] == ["algo-x"]
 
     def test_an_alarm_of_the_watch_is_told_with_its_way_out(self) -> None:
@@ -176,16 +177,18 @@ class TestDocument:
         alarmed = journal.lines_of(*lines, journal.watched(4, alarm="calibration"))
         for abstains in (True, False):
             settings = Settings(_env_file=None, drift_abstention=abstains)
-            document = status_document(settings, fold(LiveState(), alarmed), alarmed, NOBODY, journal.hour(5), n=1)
+            document = status_document(
+                settings, fold(LiveState(), alarmed), tally_of(alarmed), NOBODY, journal.hour(5), n=1
+            )
             (watch,) = document["watch"]
             assert watch["alarm"] == {"bar": journal.hour(4), "kind": "calibration", "text": "odd"}
             assert (watch["symbol"], watch["abstains"], watch["outcomes"]) == ("BTC/USD", abstains, 3)
             assert document["way_out"] == ('algo-pipeline resume --reason "…"' if abstains else None)
-        calm = status_document(settings, fold(LiveState(), lines), lines, NOBODY, journal.hour(5), n=1)
+        calm = status_document(settings, fold(LiveState(), lines), tally_of(lines), NOBODY, journal.hour(5), n=1)
         assert (calm["way_out"], calm["watch"][0]["alarm"]) == (None, None)
 
     def test_adopted_coin_that_is_not_traded_is_marked(self) -> None:
         state = dataclasses.replace(LiveState(), holdings={BTC: Decimal(1)}, outside=frozenset({BTC}))
-        document = status_document(Settings(_env_file=None), state, [], NOBODY, journal.hour(2), n=1)
+        document = status_document(Settings(_env_file=None), state, JournalTally(), NOBODY, journal.hour(2), n=1)
         (row,) = document["positions"]
         assert (row["traded"], row["value_usd"]) == (False, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,13 +14,13 @@ from algo_pipeline.common.time import BAR, floor_to_bar
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.interfaces.broker import Account
-from algo_pipeline.live.events import Event
 from algo_pipeline.live.lines import JournalLine
-from algo_pipeline.live.monitoring import SessionFigures, overdue_hours, session_figures
+from algo_pipeline.live.monitoring import SessionFigures, overdue_hours
 from algo_pipeline.live.reconciliation import plain
 from algo_pipeline.live.state import Intent, LiveState
+from algo_pipeline.live.tally import JournalTally
 from algo_pipeline.live.watch_records import SymbolWatch, drift_document
-from algo_pipeline.live.watch_report import shadow_scores, watch_words
+from algo_pipeline.live.watch_report import watch_words
 
 _TICK = pd.Timedelta(minutes=1)
 RESUME = 'algo-pipeline resume --reason "…"'
@@ -50,14 +50,14 @@ class BrokerAnswer:
 
 
 def status_document(
-    settings: Settings, state: LiveState, lines: Sequence[JournalLine], broker: BrokerAnswer, wall: pd.Timestamp, n: int
+    settings: Settings, state: LiveState, tally: JournalTally, broker: BrokerAnswer, wall: pd.Timestamp, n: int
 ) -> dict[str, Any]:
     """Everything that is known of the live account.
 
     Parameters
     ----------
-    lines : sequence of JournalLine
-        The whole journal.
+    tally : JournalTally
+        Of the whole journal.
     wall : pd.Timestamp
         This machine's clock: the schedule goes by it.
     n : int
@@ -73,7 +73,7 @@ def status_document(
         "drawdown": state.drawdown,
         "cash": plain(cash),
         "positions": _positions(state, held),
-        "decisions": _decisions(lines, n),
+        "decisions": [_decision(line) for line in tally.decisions(n)],
         "kill_switch": {"latched_at": state.killed_at, "max_drawdown": settings.max_drawdown},
         "halted": None if state.halted is None else {"reason": state.halted, "flatten": state.flatten},
         "stopped": state.stopped,
@@ -85,8 +85,8 @@ def status_document(
         "next_tick": next_tick(wall),
         "broker": _broker(broker),
         "watch": [_watch(settings, symbol, watch) for symbol, watch in state.watches.items()],
-        "challengers": [asdict(score) | {"symbol": str(score.symbol)} for score in shadow_scores(lines)],
-        "session": _session(settings, lines),
+        "challengers": [asdict(score) | {"symbol": str(score.symbol)} for score in tally.shadows.scores()],
+        "session": _session(settings, tally),
     }
 
 
@@ -157,21 +157,15 @@ def _positions(state: LiveState, held: Mapping[Symbol, Decimal]) -> list[dict[st
     return rows
 
 
-def _decisions(lines: Sequence[JournalLine], n: int) -> list[dict[str, Any]]:
-    made = [line for line in lines if line.event is Event.DECISION]
-    newest = sorted({line.timestamp for line in made})[-n:]
-    return [
-        {
-            "bar": line.timestamp,
-            "symbol": str(line.symbol),
-            "signal": line.signal,
-            "prob": line.prob,
-            "action": line.action,
-            **{name: line.details[name] for name in ("quantity", "close", "reason", "verdicts", "features_exact")},
-        }
-        for line in made
-        if line.timestamp in newest
-    ]
+def _decision(line: JournalLine) -> dict[str, Any]:
+    return {
+        "bar": line.timestamp,
+        "symbol": str(line.symbol),
+        "signal": line.signal,
+        "prob": line.prob,
+        "action": line.action,
+        **{name: line.details[name] for name in ("quantity", "close", "reason", "verdicts", "features_exact")},
+    }
 
 
 def _intent(intent: Intent) -> dict[str, Any]:
@@ -207,17 +201,15 @@ def _broker(broker: BrokerAnswer) -> dict[str, Any]:
     }
 
 
-def _session(settings: Settings, lines: Sequence[JournalLine]) -> dict[str, Any]:
-    figures = session_figures(lines)
-    missed = sum(int(line.details["hours"]) for line in lines if line.event is Event.MISSED)
-    skipped = sum(line.event is Event.SKIPPED_STALE for line in lines)
+def _session(settings: Settings, tally: JournalTally) -> dict[str, Any]:
+    figures = tally.session.figures()
     return {
         "from": None if figures.equity.empty else figures.equity.index[0],
         "to": None if figures.equity.empty else figures.equity.index[-1],
         "hours": len(figures.equity),
-        "missed_hours": missed,
-        "skipped_hours": skipped,
-        "orders": sum(line.event is Event.INTENT for line in lines),
+        "missed_hours": tally.n_missed_hours,
+        "skipped_hours": tally.n_skipped,
+        "orders": tally.n_orders,
         "deposits_usd": float(figures.adjustments.sum()),
         "metrics": _metrics(settings, figures),
     }
