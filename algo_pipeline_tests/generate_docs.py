@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from algo_pipeline.common.config import PREFIX, Settings
+from algo_pipeline.common.config import OWN_OR, PREFIX, Settings
 from algo_pipeline.data.feature_registry import FEATURES
 from algo_pipeline.data.labels import LABELS, LabelKind, LabelSpec
 from algo_pipeline.research.claims import CLAIMS
@@ -31,7 +31,7 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
         *("n_folds", "rolling_window_bars", "promotion_policy"),
     ),
     "trading-rules": (
-        *("strategy", "enter_threshold", "exit_threshold", "edge_multiple", "kelly_fraction"),
+        *("strategy", "strategy_parameters", "enter_threshold", "exit_threshold", "edge_multiple", "kelly_fraction"),
         *("initial_cash", "position_fraction", "max_position_fraction"),
         *("max_drawdown", "cooldown_bars", "fee_bps", "slippage_bps", "fee_in_base", "quantity_step"),
         *("min_notional", "cash_buffer_bps"),
@@ -51,7 +51,9 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
 ALLOWED: Mapping[str, str] = {
     "symbols": "`BASE/QUOTE`, each once",
     "history_start": "a time, ISO 8601",
+    **{name: ", ".join(f"`{each}`" for each in (*known, "module:Class")) for name, known in OWN_OR.items()},
     "model_parameters": "a JSON object; names and types as the model's own",
+    "strategy_parameters": "a JSON object; what its constructor takes",
     "mlflow_tracking_uri": "`sqlite:///FILE` or a server's URL",
     "binance_url": "a root URL",
     "coingecko_url": "a root URL",

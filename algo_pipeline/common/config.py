@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import pandas as pd
 from dotenv import dotenv_values
@@ -25,14 +25,20 @@ from algo_pipeline.common.paper import require_no_user_info
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.common.user_classes import is_reference
 
 PREFIX = "ALGO_TRADER_"
 _ENV_FILE = Path(".env")
 _SQLITE = "sqlite:///"
 
 SourceName = Literal["binance", "alpaca", "file", "simulated"]
+ModelKind = Literal["logistic", "scaled_logistic", "boosting", "lightgbm", "ensemble"]
 StrategyName = Literal["thresholds", "cost_aware"]
 LabelName = Literal["direction_1h", "direction_4h", "direction_24h", "triple_barrier_24h"]
+OWN_OR: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"model": get_args(ModelKind), "strategy": get_args(StrategyName)}
+)
+"""Settings that name something built in, or else a class of the user's own as ``module:Class``."""
 _RULES = BacktestConfig()
 _LIVE_DEFAULTS: Mapping[str, Any] = MappingProxyType({"fee_in_base": True, "cash_buffer_bps": 50.0})
 _FILE_HISTORY_START = "1970-01-01"
@@ -59,9 +65,7 @@ class Settings(BaseSettings):
         None, description="First bar to ask a source for, UTC; unset: all of a `file`, 2020-01-01 for the others."
     )
     label: LabelName = Field("direction_1h", description="The label that is trained, evaluated and traded.")
-    model: Literal["logistic", "scaled_logistic", "boosting", "lightgbm", "ensemble"] = Field(
-        "scaled_logistic", description="Kind of the base model."
-    )
+    model: str = Field("scaled_logistic", description="Kind of the base model, or your own class.")
     calibrator: Literal["platt", "isotonic", "shrunk"] = Field("shrunk", description="How scores become probabilities.")
     model_parameters: Annotated[dict[str, float | int | str | bool], NoDecode] = Field(
         {}, description="Parameters of the model that replace its own, as a search offers them."
@@ -123,8 +127,13 @@ class Settings(BaseSettings):
     )
     simulated_years: int = Field(4, ge=1, le=20, description="Length of the simulated history.")
 
-    strategy: StrategyName = Field(
-        "thresholds", description="`thresholds` on the probability; `cost_aware` trades what pays for its round trip."
+    strategy: str = Field(
+        "thresholds",
+        description="`thresholds` on the probability; `cost_aware` trades what pays for its round trip; or your own "
+        "class.",
+    )
+    strategy_parameters: Annotated[dict[str, float | int | str | bool], NoDecode] = Field(
+        {}, description="Parameters of a strategy of your own."
     )
     edge_multiple: float = Field(
         1.0, ge=0, allow_inf_nan=False, description="`cost_aware`: round trips that an entry's edge must pay for."
@@ -157,7 +166,18 @@ class Settings(BaseSettings):
             raise ValueError(f"every symbol is expected once; found {', '.join(symbols)}")
         return symbols
 
-    @field_validator("model_parameters", mode="before")
+    @field_validator(*OWN_OR)
+    @classmethod
+    def _check_own_or_built_in(cls, value: str, info: ValidationInfo) -> str:
+        known = OWN_OR[str(info.field_name)]
+        if value in known or is_reference(value):
+            return value
+        nearest = difflib.get_close_matches(value, known, n=1)
+        meant = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        names = ", ".join(map(repr, known))
+        raise ValueError(f"one of {names}, or a class of your own as module:Class, is expected{meant}")
+
+    @field_validator("model_parameters", "strategy_parameters", mode="before")
     @classmethod
     def _read_parameters(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -185,6 +205,10 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_trading_rules(self) -> Settings:
         self.backtest_config()
+        if self.strategy_parameters and not is_reference(self.strategy):
+            raise ValueError(
+                f"{PREFIX}STRATEGY_PARAMETERS are those of a strategy of your own; {self.strategy} has settings by name"
+            )
         if self.data_source == "file" and self.data_path is None:
             raise ValueError("the source `file` needs a file: set ALGO_TRADER_DATA_PATH or pass --path")
         return self
@@ -198,6 +222,10 @@ class Settings(BaseSettings):
         fields_set = self.model_fields_set
         changes = {name: value for name, value in _LIVE_DEFAULTS.items() if name not in fields_set}
         return dataclasses.replace(self.backtest_config(), **changes)
+
+    def own_classes(self) -> frozenset[str]:
+        """The user's own classes, as ``module:Class``: the only ones that anything may be loaded with here."""
+        return frozenset(value for name in OWN_OR if is_reference(value := getattr(self, name)))
 
     def history_start_at(self) -> pd.Timestamp:
         """The first bar to ask the source for: a file is used whole unless the setting says otherwise."""

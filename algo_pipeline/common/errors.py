@@ -131,6 +131,12 @@ class NotDeployableError(AlgoPipelineError):
     code = "not_deployable"
 
 
+class OtherCodeError(AlgoPipelineError):
+    """Something was made by a class of the user's own that is not at hand as it was: the remedy names the way out."""
+
+    code = "other_code"
+
+
 class PaperOnlyError(AlgoPipelineError):
     """A trading URL is not Alpaca's paper host or loopback; orders go nowhere else."""
 

@@ -13,22 +13,26 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from algo_pipeline.common.errors import ConfigValueError, SettingsError
+from algo_pipeline.common.errors import AlgoPipelineError, ConfigValueError, OtherCodeError, SettingsError
 
 T = TypeVar("T")
+
+REFERENCE_KEY = "reference"
+"""What documents call the ``module:Class`` of a user's class."""
 
 SOURCE_KEY = "source_sha256"
 """What documents call the digest of a user's class."""
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _LOADED_SOURCE = "__algo_pipeline_source__"
+_SHOWN_DIGITS = 12
 
 
 def is_reference(text: object) -> bool:
@@ -61,7 +65,7 @@ def load_user_class(reference: str, base: type[T], setting: str) -> type[T]:
 
 
 def load_recorded_class(
-    reference: str, source_sha256: object, base: type[T], setting: str, permitted: Collection[str]
+    reference: str, source_sha256: object, base: type[T], setting: str, own: Collection[str]
 ) -> type[T]:
     """The class that a record names: only if the settings of this machine name it too, and its source is unchanged.
 
@@ -73,30 +77,53 @@ def load_recorded_class(
         Digest of its source when the record was made.
     base, setting
         As in :func:`load_user_class`.
-    permitted : collection of str
-        The references that the settings of this machine name.
+    own : collection of str
+        The references that the settings of this machine name: ``Settings.own_classes()``.
 
     Raises
     ------
-    ConfigValueError
-        If the settings name no such class, or its source is another one now; nothing is imported in the first case.
-    SettingsError
-        As :func:`load_user_class`.
+    OtherCodeError
+        If the settings name no such class, in which case nothing is imported; or it can't be loaded, or its source is
+        another one now.
     """
-    if reference not in permitted:
-        named = ", ".join(sorted(permitted)) or "none"
-        raise ConfigValueError(
-            f"It was made by {reference!r}; own classes that the settings of this machine name: {named}.",
-            f"Set {setting}={reference} if it is your own and you trust it, or run the research again.",
+    if reference not in own:
+        named = ", ".join(sorted(own)) or "none"
+        raise OtherCodeError(
+            f"It was made by {reference!r}, which the settings of this machine do not name; own classes in them: "
+            f"{named}.",
+            f"Set {setting}={reference} if that is your own, or run the research again.",
         )
-    found = load_user_class(reference, base, setting)
+    try:
+        found = load_user_class(reference, base, setting)
+    except SettingsError as error:
+        raise OtherCodeError(error.message, error.remedy) from error
     if (digest := user_class_digest(found)) != source_sha256:
-        raise ConfigValueError(
-            f"It was made by {reference!r} when its file had the digest {str(source_sha256)[:16]}; "
-            f"now it has {digest[:16]}.",
-            "Run the research again, or restore the file as it was.",
+        raise OtherCodeError(
+            f"It was made by {reference!r} from a file of SHA-256 {str(source_sha256)[:_SHOWN_DIGITS]}; the file has "
+            f"changed since, to {digest[:_SHOWN_DIGITS]}.",
+            "Run the research again to train anew, or restore the file: MLflow keeps a copy in the run's folder own/.",
         )
     return found
+
+
+def made_with(cls: type[T], parameters: Mapping[str, object]) -> T:
+    """An instance of a user's class; ConfigValueError, naming what went wrong, if it can't be made with these."""
+    try:
+        return cls(**parameters)
+    except AlgoPipelineError:
+        raise
+    except Exception as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in parameters.items()) or "no parameters"
+        raise ConfigValueError(
+            f"{user_class_reference(cls)} can't be made with {given}: {line_of(error)}{type(error).__name__}: "
+            f"{error}.",
+            "Correct the parameters in the settings, or the class.",
+        ) from error
+
+
+def user_class_reference(cls: type) -> str:
+    """What settings call a class: ``module:Class``."""
+    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def user_class_digest(cls: type) -> str:
@@ -181,6 +208,8 @@ def _implementation(module: ModuleType, class_name: str, base: type[T], setting:
     missing = sorted(getattr(found, "__abstractmethods__", ()))
     if missing:
         raise SettingsError(f"{where}, which lacks {', '.join(missing)} of {base.__name__}.", "Write what is missing.")
+    if (reference := user_class_reference(found)) != f"{module.__name__}:{class_name}":
+        raise SettingsError(f"{where}, which only hands it on.", f"Name it where it is written: {setting}={reference}.")
     return found
 
 
@@ -209,13 +238,13 @@ def _no_module(name: str, setting: str) -> SettingsError:
 
 def _failed(name: str, setting: str, error: BaseException) -> SettingsError:
     return SettingsError(
-        f"{setting} names the module {name!r}, which can't be imported: {_line_of(error)}{type(error).__name__}: "
+        f"{setting} names the module {name!r}, which can't be imported: {line_of(error)}{type(error).__name__}: "
         f"{error}.",
         "Correct it there.",
     )
 
 
-def _line_of(error: BaseException) -> str:
+def line_of(error: BaseException) -> str:
     """Where an import broke: the innermost line outside of the import machinery."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}, line {error.lineno}: "

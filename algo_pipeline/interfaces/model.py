@@ -8,23 +8,30 @@ from collections.abc import Mapping
 from sklearn.base import BaseEstimator
 
 from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.common.user_classes import user_class_reference
 
 
 class ModelInterface(ABC):
     """A recipe for a binary classifier: it makes unfitted scikit-learn estimators and names itself.
 
     An estimator it makes has ``fit(X, y)``, ``classes_`` and ``decision_function(X)`` giving log-odds of shape (n,).
+    The class is made with keyword parameters only, each with a default.
     """
 
     @property
-    @abstractmethod
     def kind(self) -> str:
-        """The name in settings and records, for example ``logistic``."""
+        """The name in settings and records: ``logistic``, or ``module:Class`` of a class of the user's own."""
+        return user_class_reference(type(self))
 
     @property
     @abstractmethod
     def parameters(self) -> Mapping[str, float | int | str | bool]:
         """Every parameter that defines the fit; part of the recipe's hash."""
+
+    @property
+    def trusted_types(self) -> tuple[str, ...]:
+        """Classes of the user's own, as ``module.Class``, that a stored estimator may hold; none beyond these is."""
+        return ()
 
     @abstractmethod
     def make_estimator(self) -> BaseEstimator:

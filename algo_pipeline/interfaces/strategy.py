@@ -65,10 +65,14 @@ class Assessments(NamedTuple):
 
 
 class StrategyInterface(ABC):
-    """Assesses closed bars; ``round_trip_cost`` is that of a buy and a sale, as a fraction of the notional."""
+    """Assesses closed bars; ``round_trip_cost`` is that of a buy and a sale, as a fraction of the notional.
 
-    name: ClassVar[str]
-    reads_conditions: ClassVar[bool]
+    The class is made with its :meth:`parameters` as keywords, each with a default where it is the user's own.
+    """
+
+    name: ClassVar[str] = ""
+    """In settings and records; a class of the user's own is called ``module:Class`` there."""
+    reads_conditions: ClassVar[bool] = True
     """Whether it reads more of an outlook than the probability."""
 
     @abstractmethod

@@ -1,15 +1,23 @@
-"""Models and calibrators by name; a new one is one class and one line here.
+"""Models and calibrators by name; a new one is one class and one line here, or a class of the user's own.
 
 Knowing the names costs nothing: scikit-learn is imported when something is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from algo_pipeline.common.errors import ConfigValueError
+from algo_pipeline.common.user_classes import (
+    SOURCE_KEY,
+    is_reference,
+    load_recorded_class,
+    load_user_class,
+    made_with,
+    user_class_digest,
+)
 
 if TYPE_CHECKING:
     from algo_pipeline.interfaces.model import ModelInterface
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
 
 MODEL_KINDS = ("logistic", "scaled_logistic", "boosting", "lightgbm", "ensemble")
 CALIBRATOR_KINDS = ("platt", "isotonic", "shrunk")
+_SETTING = "ALGO_TRADER_MODEL"
 
 
 def make_model(kind: str, overrides: Parameters | None = None) -> ModelInterface:
@@ -26,11 +35,16 @@ def make_model(kind: str, overrides: Parameters | None = None) -> ModelInterface
     Parameters
     ----------
     kind : str
-        A name of :data:`MODEL_KINDS`.
+        A name of :data:`MODEL_KINDS`, or ``module:Class`` of a class of the user's own: it is imported, so that this is
+        for what a person has named. What a file names goes through :func:`require_recorded_model` first.
     overrides : mapping, optional
         Parameters that replace the model's own.
     """
     require_model_kind(kind)
+    if is_reference(kind):
+        from algo_pipeline.interfaces.model import ModelInterface as Interface
+
+        return made_with(load_user_class(kind, Interface, _SETTING), overrides or {})  # type: ignore[type-abstract]
     from algo_pipeline.models.boosting import GradientBoosting
     from algo_pipeline.models.ensemble import Ensemble
     from algo_pipeline.models.lightgbm_trees import LightGbmTrees
@@ -45,6 +59,42 @@ def make_model(kind: str, overrides: Parameters | None = None) -> ModelInterface
         "ensemble": Ensemble,
     }
     return models[kind](**(overrides or {}))
+
+
+def model_document(model: ModelInterface, kind: str) -> dict[str, Any]:
+    """Kind and parameters of a model, and for a class of the user's own the digest of its source."""
+    source = {SOURCE_KEY: user_class_digest(type(model))} if is_reference(kind) else {}
+    return {"kind": kind, "parameters": dict(model.parameters), **source}
+
+
+def require_recorded_model(document: Mapping[str, Any], own: Collection[str]) -> None:
+    """Raise OtherCodeError where a :func:`model_document` names a class that is not at hand as it was.
+
+    Parameters
+    ----------
+    document : mapping
+        From a file, so not to be followed to code by itself.
+    own : collection of str
+        The user's own classes that the settings of this machine name.
+    """
+    kind = document["kind"]
+    if is_reference(kind):
+        from algo_pipeline.interfaces.model import ModelInterface as Interface
+
+        load_recorded_class(kind, document.get(SOURCE_KEY), Interface, _SETTING, own)  # type: ignore[type-abstract]
+
+
+def recorded_trusted_types(document: Mapping[str, Any], own: Collection[str]) -> tuple[str, ...]:
+    """What an estimator may hold beyond our own types: what the user's class declares that a document names.
+
+    Raises
+    ------
+    OtherCodeError
+        As :func:`require_recorded_model`.
+    """
+    require_recorded_model(document, own)
+    kind = document["kind"]
+    return make_model(kind, document["parameters"]).trusted_types if is_reference(kind) else ()
 
 
 def make_calibrator(kind: str) -> Calibrator:
@@ -62,8 +112,9 @@ def make_calibrator(kind: str) -> Calibrator:
 
 
 def require_model_kind(kind: str) -> None:
-    """Raise ConfigValueError, naming the nearest kind, unless there is such a model."""
-    _require_known(kind, "model", MODEL_KINDS)
+    """Raise ConfigValueError, naming the nearest kind, unless there is such a model or it is a class's reference."""
+    if not is_reference(kind):
+        _require_known(kind, "model", MODEL_KINDS)
 
 
 def require_calibrator_kind(kind: str) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from algo_pipeline.common.storage import json_hash
 from algo_pipeline.data.feature_registry import FEATURE_NAMES
-from algo_pipeline.models.catalog import make_model, require_calibrator_kind, require_model_kind
+from algo_pipeline.models.catalog import (
+    make_model,
+    model_document,
+    require_calibrator_kind,
+    require_model_kind,
+    require_recorded_model,
+)
 from algo_pipeline.research.splits import SplitRule
 from algo_pipeline.research.weights import require_weight_kind
 
@@ -26,7 +32,7 @@ class Recipe:
     Parameters
     ----------
     model_kind : str
-        A name of :data:`~algo_pipeline.models.catalog.MODEL_KINDS`.
+        A name of :data:`~algo_pipeline.models.catalog.MODEL_KINDS`, or ``module:Class`` of a class of the user's own.
     calibrator : str
         A name of :data:`~algo_pipeline.models.catalog.CALIBRATOR_KINDS`.
     label : str
@@ -53,7 +59,7 @@ class Recipe:
         _ = self.label_spec  # an unknown label raises
         # As the fit sees them, and only what is not the default: equal recipes are equal however they were written.
         found, defaults = self.make_model().parameters, make_model(self.model_kind).parameters
-        changed = {name: value for name, value in found.items() if defaults[name] != value}
+        changed = {name: value for name, value in found.items() if name not in defaults or defaults[name] != value}
         object.__setattr__(self, "parameters", changed)
 
     @property
@@ -86,22 +92,32 @@ class Recipe:
         return {
             "features": list(FEATURE_NAMES),
             "label": {"name": spec.name, "horizon_bars": spec.horizon_bars, "kind": spec.kind.value},
-            "model": {"kind": self.model_kind, "parameters": dict(self.make_model().parameters)},
+            "model": model_document(self.make_model(), self.model_kind),
             "calibrator": self.calibrator,
             "split": asdict(self.split),
             **weights,
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Recipe:
+    def from_document(cls, document: Mapping[str, Any], own: Collection[str] = ()) -> Recipe:
         """Inverse of :meth:`to_document`, also for documents written before recipes had weights.
+
+        Parameters
+        ----------
+        document : mapping
+            What :meth:`to_document` made.
+        own : collection of str
+            The user's own classes that the settings of this machine name: no other is imported.
 
         Raises
         ------
         ConfigValueError
             If it names a kind, label or parameter that this program does not know.
+        OtherCodeError
+            If it names a class of the user's own that is not at hand as it was.
         """
         model = document["model"]
+        require_recorded_model(model, own)
         return cls(
             model["kind"],
             document["calibrator"],

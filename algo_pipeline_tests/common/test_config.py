@@ -55,6 +55,9 @@ def test_a_misspelt_name_in_the_env_file_names_the_file(tmp_path: Path) -> None:
         ("HISTORY_START", "yesterday-ish", "A time is expected"),
         ("LABEL", "fwd_return_1h", "direction_1h"),
         ("STRATEGY", "martingale", "ALGO_TRADER_STRATEGY: .*'cost_aware'"),
+        ("STRATEGY", "my strategy:Breakout", "ALGO_TRADER_STRATEGY: .*module:Class"),
+        ("STRATEGY_PARAMETERS", '{"fast": 3}', "ALGO_TRADER_STRATEGY_PARAMETERS are those of a strategy of your own"),
+        ("MODEL", "logistics", "ALGO_TRADER_MODEL: .*module:Class.*did you mean 'logistic'"),
         ("EDGE_MULTIPLE", "-1", "ALGO_TRADER_EDGE_MULTIPLE: .*greater than or equal to 0"),
         ("EDGE_MULTIPLE", "inf", "ALGO_TRADER_EDGE_MULTIPLE: .*finite"),
         ("KELLY_FRACTION", "0", "ALGO_TRADER_KELLY_FRACTION: .*greater than 0"),
@@ -148,3 +151,13 @@ def test_every_kind_of_sample_weight_can_be_set() -> None:
     from algo_pipeline.research.weights import WEIGHT_KINDS
 
     assert get_args(Settings.model_fields["sample_weight"].annotation) == WEIGHT_KINDS
+
+
+def test_model_and_strategy_may_be_classes_of_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings(env_file=None).own_classes() == frozenset()
+    monkeypatch.setenv("ALGO_TRADER_MODEL", "my_model:Momentum")
+    monkeypatch.setenv("ALGO_TRADER_STRATEGY", "my_strategy:Breakout")
+    monkeypatch.setenv("ALGO_TRADER_STRATEGY_PARAMETERS", '{"hurdle": 0.1}')
+    settings = load_settings(env_file=None)
+    assert settings.own_classes() == {"my_model:Momentum", "my_strategy:Breakout"}
+    assert settings.strategy_parameters == {"hurdle": 0.1}

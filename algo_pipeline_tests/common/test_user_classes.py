@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from algo_pipeline.common.errors import ConfigValueError, SettingsError
+from algo_pipeline.common.errors import ConfigValueError, OtherCodeError, SettingsError
 from algo_pipeline.common.user_classes import (
     is_reference,
     load_recorded_class,
     load_user_class,
     user_class_digest,
+    user_class_reference,
     user_class_source,
 )
 
@@ -173,7 +174,7 @@ def test_a_record_is_followed_to_a_class_that_settings_name_and_that_is_unchange
 
 def test_a_record_is_never_followed_to_code_that_settings_do_not_name(folder: Path) -> None:
     (folder / "own_trap.py").write_text("from pathlib import Path\nPath('imported').touch()\n" + GOOD)
-    with pytest.raises(ConfigValueError, match="settings of this machine name: none"):
+    with pytest.raises(OtherCodeError, match="settings of this machine do not name"):
         load_recorded_class("own_trap:Square", "0" * 64, Shape, SETTING, ())
     assert not (folder / "imported").exists()
     assert "own_trap" not in sys.modules
@@ -181,5 +182,22 @@ def test_a_record_is_never_followed_to_code_that_settings_do_not_name(folder: Pa
 
 def test_a_record_of_a_changed_class_is_refused(folder: Path) -> None:
     (folder / "own_square.py").write_text(GOOD)
-    with pytest.raises(ConfigValueError, match="restore the file"):
+    with pytest.raises(OtherCodeError, match="restore the file"):
         load_recorded_class("own_square:Square", "0" * 64, Shape, SETTING, {"own_square:Square"})
+
+
+def test_a_record_of_a_class_that_is_gone_says_what_is_missing(folder: Path) -> None:
+    with pytest.raises(OtherCodeError, match="neither installed nor a file"):
+        load_recorded_class("own_square:Square", "0" * 64, Shape, SETTING, {"own_square:Square"})
+
+
+def test_a_class_has_to_be_named_where_it_is_written(folder: Path) -> None:
+    (folder / "own_square.py").write_text(GOOD)
+    (folder / "own_hub.py").write_text("from own_square import Square\n")
+    assert "Name it where it is written: ALGO_TRADER_SHAPE=own_square:Square" in _refusal("own_hub:Square")
+
+
+def test_the_reference_of_a_class_leads_back_to_it(folder: Path) -> None:
+    (folder / "own_square.py").write_text(GOOD)
+    square = load_user_class("own_square:Square", Shape, SETTING)
+    assert user_class_reference(square) == "own_square:Square"
