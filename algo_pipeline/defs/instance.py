@@ -1,6 +1,8 @@
 """The Dagster instance: its home under the artifacts folder, with the repository's dagster.yaml linked in."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -8,6 +10,7 @@ import dagster as dg
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import StorageError
 from algo_pipeline.defs.partitions import add_symbols
+from algo_pipeline.defs.run_store import quick_store
 
 _INSTANCE_SETTINGS = Path(__file__).parents[2] / "dagster.yaml"
 
@@ -37,9 +40,21 @@ def prepare_home(settings: Settings) -> Path:
     return home
 
 
-def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The instance that commands and web UI share."""
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The instance that commands and web UI share, with a store that is quick to write to.
+
+    Raises
+    ------
+    StorageError
+        If its home can't be made or its store can't be opened.
+    """
     home = prepare_home(settings)
+    with quick_store(home), _opened(home) as instance:
+        yield instance
+
+
+def _opened(home: Path) -> dg.DagsterInstance:
     try:
         return dg.DagsterInstance.get()
     except Exception as error:

@@ -2,7 +2,8 @@
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -16,6 +17,7 @@ from algo_pipeline.common.logger import configure_logging
 from algo_pipeline.common.time import last_closed_open, to_utc, utc_now
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.partitions import partition_symbol
+from algo_pipeline.defs.run_store import quick_store
 from algo_pipeline.defs.sources import source_options
 from algo_pipeline.defs.stage import SHELL_TAG
 from algo_pipeline.interfaces.market_data import MarketDataSource
@@ -55,12 +57,14 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         if run is None or PARTITION_TAG not in run.tags:
             yield self
             return
-        key = run.tags[PARTITION_TAG]
-        settings = self.settings()
+        with self._alone(run), _quick_store(context):
+            yield self
+
+    def _alone(self, run: dg.DagsterRun) -> AbstractContextManager[None]:
+        key, settings = run.tags[PARTITION_TAG], self.settings()
         lock = settings.artifacts_dir / "research" / settings.data_source / f".{key}.lock"
         wait_s = 0.0 if SHELL_TAG in run.tags else _WAIT_FOR_OTHER_RUN_S
-        with file_lock(lock, f"Another run of {partition_symbol(key)}", wait_s):
-            yield self
+        return file_lock(lock, f"Another run of {partition_symbol(key)}", wait_s)
 
     def _set_up_logging(self, context: dg.InitResourceContext) -> None:
         """Log to the artifacts folder, with every secret masked, in whatever process the run has."""
@@ -151,3 +155,9 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
     def ledger(self) -> PromotionLedger:
         """The record of promotions."""
         return PromotionLedger(self.settings().artifacts_dir)
+
+
+def _quick_store(context: dg.InitResourceContext) -> AbstractContextManager[None]:
+    """For the runs of the web UI and of schedules, which open the instance themselves."""
+    instance = context.instance
+    return quick_store(Path(instance.root_directory)) if instance and not instance.is_ephemeral else nullcontext()
