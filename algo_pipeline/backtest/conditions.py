@@ -15,6 +15,7 @@ from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray
 from algo_pipeline.data.labels import daily_volatility
 from algo_pipeline.interfaces.strategy import Band, Outlooks, StrategyInterface
+from algo_pipeline.strategy.own import assess_bars
 
 CONDITION_COLUMNS = ("volatility", "base_rate")
 
@@ -77,7 +78,7 @@ def assess_market(
     """
     cost = config.round_trip_cost
     made = [
-        strategy.assess_bars(_outlooks(market, row, bars, given, strategy), cost)
+        assess_bars(strategy, _outlooks(market, row, bars, given, strategy), cost)
         for row, (bars, given) in enumerate(zip(frames, conditions, strict=True))
     ]
     if len(made) == 1:  # a view: copying would cost as much as the simulation

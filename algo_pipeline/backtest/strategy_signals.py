@@ -10,6 +10,7 @@ from algo_pipeline.backtest.timing import Signals
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Signal
 from algo_pipeline.interfaces.strategy import Outlooks, StrategyInterface
+from algo_pipeline.strategy.own import assess_bars
 
 
 def strategy_signals(
@@ -31,7 +32,7 @@ def strategy_signals(
     conditions = market_conditions(bars, oos["base_rate"]).loc[oos.index]
     probability = oos["probability"].to_numpy(dtype=np.float64)
     outlooks = Outlooks(probability, *(conditions[name].to_numpy() for name in ("base_rate", "volatility")))
-    scores, limits = strategy.assess_bars(outlooks, config.round_trip_cost)
+    scores, limits = assess_bars(strategy, outlooks, config.round_trip_cost)
     band = strategy.band(config.round_trip_cost)
     unless_long = np.where(scores <= band.exit, int(Signal.FLAT), int(Signal.HOLD))
     signals = np.where(scores >= band.enter, int(Signal.LONG), unless_long).astype(np.int64)

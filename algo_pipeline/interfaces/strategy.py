@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+import numpy as np
+
 from algo_pipeline.common.types import FloatArray
 
 
@@ -83,21 +85,34 @@ class StrategyInterface(ABC):
     def assess(self, outlook: Outlook, round_trip_cost: float) -> Assessment:
         """Assess one bar; whatever is unknown gives a NaN score."""
 
-    @abstractmethod
     def assess_bars(self, outlooks: Outlooks, round_trip_cost: float) -> Assessments:
-        """:meth:`assess` of many bars, bit for bit."""
+        """:meth:`assess` of many bars, bit for bit; where that takes too long, a class does it by arrays."""
+        n_bars = len(outlooks.probability)
+        if not self.reads_conditions:
+            outlooks = Outlooks(outlooks.probability, np.full(n_bars, 0.5), np.full(n_bars, math.nan))
+        rows = zip(*(values.tolist() for values in outlooks), strict=True)
+        made = [self.assess(Outlook(*row), round_trip_cost) for row in rows]
+        scores, size_limits = np.array(made, dtype=np.float64).reshape(n_bars, 2).T
+        return Assessments(np.ascontiguousarray(scores), np.ascontiguousarray(size_limits))
 
-    @abstractmethod
     def explain(self, outlook: Outlook, round_trip_cost: float) -> str:
         """Why a bar with a known probability is LONG, FLAT or HOLD, in words."""
+        score, band = self.assess(outlook, round_trip_cost).score, self.band(round_trip_cost)
+        if score >= band.enter:
+            return f"score {score:.6g} >= {band.enter:g}"
+        if score <= band.exit:
+            return f"score {score:.6g} <= {band.exit:g}"
+        return f"score {score:.6g} between {band.exit:g} and {band.enter:g}"
 
-    @abstractmethod
     def figures(self, outlook: Outlook, round_trip_cost: float) -> Mapping[str, float]:
-        """What it computed of a bar, for the record; nothing where the probability says it all."""
+        """What it computed of a bar, for the record: finite numbers; nothing where the probability says it all."""
+        score = self.assess(outlook, round_trip_cost).score
+        return {"score": score} if math.isfinite(score) else {}
 
-    @abstractmethod
     def describe(self, round_trip_cost: float) -> str:
         """Its rule in one clause: ``Enter at …, exit at …``."""
+        band = self.band(round_trip_cost)
+        return f"Enter at a score of {band.enter:g} or more, exit at {band.exit:g} or less"
 
     @abstractmethod
     def parameters(self) -> Mapping[str, float]:

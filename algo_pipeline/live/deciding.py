@@ -26,6 +26,7 @@ from algo_pipeline.live.session import Session
 from algo_pipeline.live.state import BarRecord, DecisionRecord
 from algo_pipeline.live.telling import tell_of_stale_holding
 from algo_pipeline.live.watching import Watching
+from algo_pipeline.strategy.own import require_sound
 from algo_pipeline.strategy.signal_to_trade import Action
 
 _SIDES: Mapping[str, Side] = {"enter": Side.BUY, "exit": Side.SELL}
@@ -145,11 +146,14 @@ class Deciding:
             if features.row is None:
                 return _UNKNOWN, features.reason or "no features"
             outlook = outlook_of(champion, features.row)
+            is_known = 0.0 <= outlook.probability <= 1.0
+            if is_known:
+                require_sound(champion.strategy, outlook, self._session.rules.trading.round_trip_cost)
         except Exception as error:
             logger.exception("No probability of {}", symbol)
             self._session.alert(Severity.CRITICAL, "no_probability", f"{symbol}: no probability", repr(error))
             return _UNKNOWN, f"no probability: {type(error).__name__}, told in the log"  # the log masks secrets
-        if not 0.0 <= outlook.probability <= 1.0:
+        if not is_known:
             return _UNKNOWN, features.reason or "a feature is not known"
         self._watching.look(champion, features.row, outlook.probability)
         return outlook, None
