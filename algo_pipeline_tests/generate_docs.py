@@ -27,7 +27,7 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
         *("simulated_seed", "simulated_signal_strength", "simulated_years"),
     ),
     "research": (
-        *("label", "model", "calibrator", "model_parameters", "sample_weight", "challenger"),
+        *("features", "label", "model", "calibrator", "model_parameters", "sample_weight", "challenger"),
         *("n_folds", "rolling_window_bars", "promotion_policy"),
     ),
     "trading-rules": (
@@ -51,6 +51,7 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
 ALLOWED: Mapping[str, str] = {
     "symbols": "`BASE/QUOTE`, each once",
     "history_start": "a time, ISO 8601",
+    "features": "`standard`, `module:Class`, each once",
     **{name: ", ".join(f"`{each}`" for each in (*known, "module:Class")) for name, known in OWN_OR.items()},
     "model_parameters": "a JSON object; names and types as the model's own",
     "strategy_parameters": "a JSON object; what its constructor takes",

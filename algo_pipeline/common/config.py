@@ -24,7 +24,7 @@ from algo_pipeline.common.errors import AlgoPipelineError, SettingsError
 from algo_pipeline.common.paper import require_no_user_info
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.trading_rules import BacktestConfig
-from algo_pipeline.common.types import Symbol
+from algo_pipeline.common.types import STANDARD_FEATURES, Symbol
 from algo_pipeline.common.user_classes import is_reference
 
 PREFIX = "ALGO_TRADER_"
@@ -36,7 +36,7 @@ ModelKind = Literal["logistic", "scaled_logistic", "boosting", "lightgbm", "ense
 StrategyName = Literal["thresholds", "cost_aware"]
 LabelName = Literal["direction_1h", "direction_4h", "direction_24h", "triple_barrier_24h"]
 OWN_OR: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"model": get_args(ModelKind), "strategy": get_args(StrategyName)}
+    {"label": get_args(LabelName), "model": get_args(ModelKind), "strategy": get_args(StrategyName)}
 )
 """Settings that name something built in, or else a class of the user's own as ``module:Class``."""
 _RULES = BacktestConfig()
@@ -64,7 +64,12 @@ class Settings(BaseSettings):
     history_start: str | None = Field(
         None, description="First bar to ask a source for, UTC; unset: all of a `file`, 2020-01-01 for the others."
     )
-    label: LabelName = Field("direction_1h", description="The label that is trained, evaluated and traded.")
+    features: Annotated[tuple[str, ...], NoDecode] = Field(
+        (STANDARD_FEATURES,), description="Sets of features, separated by commas: the standard ones, your own classes."
+    )
+    label: str = Field(
+        "direction_1h", description="The label that is trained, evaluated and traded, or your own class."
+    )
     model: str = Field("scaled_logistic", description="Kind of the base model, or your own class.")
     calibrator: Literal["platt", "isotonic", "shrunk"] = Field("shrunk", description="How scores become probabilities.")
     model_parameters: Annotated[dict[str, float | int | str | bool], NoDecode] = Field(
@@ -166,6 +171,22 @@ class Settings(BaseSettings):
             raise ValueError(f"every symbol is expected once; found {', '.join(symbols)}")
         return symbols
 
+    @field_validator("features", mode="before")
+    @classmethod
+    def _split_features(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        names = tuple(name for part in parts if (name := str(part).strip()))
+        wrong = [name for name in names if name != STANDARD_FEATURES and not is_reference(name)]
+        if wrong or not names:
+            found = repr(wrong[0]) if wrong else "nothing"
+            raise ValueError(
+                f"{STANDARD_FEATURES!r} and classes of your own as module:Class are expected, separated by commas; "
+                f"found {found}"
+            )
+        if len(set(names)) != len(names):
+            raise ValueError("every set of features is expected once")
+        return names
+
     @field_validator(*OWN_OR)
     @classmethod
     def _check_own_or_built_in(cls, value: str, info: ValidationInfo) -> str:
@@ -225,7 +246,8 @@ class Settings(BaseSettings):
 
     def own_classes(self) -> frozenset[str]:
         """The user's own classes, as ``module:Class``: the only ones that anything may be loaded with here."""
-        return frozenset(value for name in OWN_OR if is_reference(value := getattr(self, name)))
+        named = (*self.features, *(getattr(self, name) for name in OWN_OR))
+        return frozenset(name for name in named if is_reference(name))
 
     def history_start_at(self) -> pd.Timestamp:
         """The first bar to ask the source for: a file is used whole unless the setting says otherwise."""

@@ -17,6 +17,9 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 RecordArray = np.recarray[Any, Any]
 
+STANDARD_FEATURES = "standard"
+"""What settings and records call the set of 37 features that is built in."""
+
 _SYMBOL = re.compile(r"^[A-Z0-9]{1,15}/[A-Z0-9]{1,15}$")
 
 

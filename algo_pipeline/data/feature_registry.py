@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from algo_pipeline.interfaces.features import FeatureSpec
+
+__all__ = ["FEATURES", "FEATURE_NAMES", "MAX_WARMUP_BARS", "FeatureSpec"]
 
 _EMA_RESIDUE = 1e-11  # of the price: 1e-9 with room for prices a hundred times apart
 _RATIO_RESIDUE = 1e-14  # of an average move: 1e-9 with room for moves a hundred thousand times apart
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureSpec:
-    """Definition of one feature.
-
-    Parameters
-    ----------
-    name : str
-        Column name.
-    formula : str
-        How it follows from the bars; index 0 is the bar itself, index −n the bar n before it.
-    source : str
-        TA-Lib function, or the reference and the reason why TA-Lib's own is not used.
-    window_bars : int
-        Bars in the formula; n for an n-bar EMA or Wilder average. NaN while these bars cross a gap.
-    warmup_bars : int
-        Bars of history after which more history changes the value by at most ``1e-9 * (1 + |value|)``. NaN on less.
-        Equal to the window unless the formula is recursive; then the remaining weight of what came before is at most
-        1e-11 (of prices) or 1e-14 (of averages of moves, which may differ more between regimes).
-    """
-
-    name: str
-    formula: str
-    source: str
-    window_bars: int
-    warmup_bars: int
 
 
 def _exact(name: str, formula: str, source: str, window_bars: int) -> FeatureSpec:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.schemas import PRICE_COLUMNS, validate_bars
 from algo_pipeline.common.time import bar_numbers
 from algo_pipeline.common.types import FloatArray, IntArray
+from algo_pipeline.common.user_classes import REFERENCE_KEY, SOURCE_KEY
 from algo_pipeline.data.indicators import log_return, realized_volatility
 
 _BARRIER_BARS = 24
@@ -30,6 +33,8 @@ class LabelKind(str, Enum):
     RETURN = "return"
     DIRECTION = "direction"
     TRIPLE_BARRIER = "triple_barrier"
+    OWN = "own"
+    """By a user's class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,15 @@ class LabelSpec:
         The purge of a split follows from it.
     kind : LabelKind
         How it is computed.
+    reference, source_sha256 : str
+        The class ``module:Class`` of a user's own label and the digest of its source; empty for the others.
     """
 
     name: str
     horizon_bars: int
     kind: LabelKind
+    reference: str = ""
+    source_sha256: str = ""
 
     @property
     def is_binary(self) -> bool:
@@ -60,6 +69,30 @@ class LabelSpec:
     def last_bar_read(self) -> int:
         """How many bars after t the last one lies that the label at t reads."""
         return self.horizon_bars if self.kind is LabelKind.TRIPLE_BARRIER else self.horizon_bars + 1
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a user's class computes it."""
+        return self.kind is LabelKind.OWN
+
+    def to_document(self) -> dict[str, Any]:
+        """Plain JSON: what a recipe's hash covers."""
+        own = {REFERENCE_KEY: self.reference, SOURCE_KEY: self.source_sha256} if self.is_own else {}
+        return {"name": self.name, "horizon_bars": self.horizon_bars, "kind": self.kind.value, **own}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> LabelSpec:
+        """Inverse of :meth:`to_document`; nothing is imported because a document names it.
+
+        Raises
+        ------
+        ConfigValueError
+            If it is no label of a user's, and none of this program's.
+        """
+        if document.get("kind") != LabelKind.OWN.value:
+            return label_spec(str(document["name"]))
+        own = (str(document[REFERENCE_KEY]), str(document[SOURCE_KEY]))
+        return cls(str(document["name"]), int(document["horizon_bars"]), LabelKind.OWN, *own)
 
 
 LABELS: tuple[LabelSpec, ...] = (

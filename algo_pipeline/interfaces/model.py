@@ -29,6 +29,11 @@ class ModelInterface(ABC):
         """Every parameter that defines the fit; part of the recipe's hash."""
 
     @property
+    def leading_features(self) -> tuple[str, ...]:
+        """Names of the features that the model knows by their place, which have to be the first columns; else none."""
+        return ()
+
+    @property
     def trusted_types(self) -> tuple[str, ...]:
         """Classes of the user's own, as ``module.Class``, that a stored estimator may hold; none beyond these is."""
         return ()

@@ -9,7 +9,7 @@ import numpy as np
 
 from algo_pipeline.common.types import FloatArray
 from algo_pipeline.models.linear_scorer import LinearScorer, PlattMap
-from algo_pipeline.models.price_action import TERM_NAMES
+from algo_pipeline.models.price_action import INPUTS, TERM_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def contributions(scorer: LinearScorer, row: FloatArray) -> Contributions:
     rows = row[np.newaxis, :]
     values = rows if scorer.basis is None else scorer.basis.terms(rows)
     added = (values[0] - np.array(scorer.mean)) / np.array(scorer.scale) * np.array(scorer.weights)
-    names = scorer.feature_names if scorer.basis is None else TERM_NAMES
+    names = scorer.feature_names if scorer.basis is None else (*TERM_NAMES, *scorer.feature_names[len(INPUTS) :])
     constant, slope = scorer.intercept, 1.0
     is_calibrated = isinstance(scorer.calibration, PlattMap)
     if isinstance(scorer.calibration, PlattMap):

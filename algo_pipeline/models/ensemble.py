@@ -14,6 +14,7 @@ from algo_pipeline.models.importance import permutation_weights
 from algo_pipeline.models.lightgbm_trees import LightGbmTrees
 from algo_pipeline.models.log_odds import class_probabilities
 from algo_pipeline.models.parameters import ParameterValue, with_overrides
+from algo_pipeline.models.price_action import INPUTS
 from algo_pipeline.models.scaled_logistic import ScaledLogistic
 
 _DEFAULTS: Mapping[str, ParameterValue] = {
@@ -48,6 +49,11 @@ class Ensemble(ModelInterface):
     def parameters(self) -> Mapping[str, ParameterValue]:
         """The members' parameters."""
         return dict(self._parameters)
+
+    @property
+    def leading_features(self) -> tuple[str, ...]:
+        """The 37 of the basis; others may follow."""
+        return INPUTS
 
     def make_estimator(self) -> LogOddsEnsemble:
         """An unfitted ensemble."""

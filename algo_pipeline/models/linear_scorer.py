@@ -14,7 +14,7 @@ import numpy as np
 
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.types import FloatArray
-from algo_pipeline.models.price_action import N_TERMS, PriceActionBasis
+from algo_pipeline.models.price_action import PriceActionBasis
 
 if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
@@ -91,7 +91,7 @@ class LinearScorer:
     basis: PriceActionBasis | None = None
 
     def __post_init__(self) -> None:
-        n_terms = len(self.feature_names) if self.basis is None else N_TERMS
+        n_terms = len(self.feature_names) if self.basis is None else self.basis.n_terms
         lengths = {n_terms, len(self.mean), len(self.scale), len(self.weights)}
         if len(lengths) != 1:
             raise ConfigValueError(f"Terms, means, scales and weights must be equally many; found {sorted(lengths)}.")

@@ -60,14 +60,14 @@ N_TERMS = len(TERM_NAMES)
 
 @dataclass(frozen=True, slots=True)
 class PriceActionBasis:
-    """From 37 features to 57 terms of a linear model.
+    """From 37 features to 57 terms of a linear model, and from each feature behind them to one more term.
 
     Attributes
     ----------
     level : tuple of float
         Mean of each measure of volatility.
     mean, scale : tuple of float
-        Mean and deviation of each of the 37 columns after returns, trends and volatilities were put in their units.
+        Mean and deviation of each column after returns, trends and volatilities were put in their units.
 
     Notes
     -----
@@ -78,6 +78,7 @@ class PriceActionBasis:
     3. Two ratios of short to longer volatility are added.
     4. Returns over 1, 6 and 24 hours are multiplied by the state they happen in: volatility, volume, time of day, and
        the two ratios. What follows a move depends on them.
+    5. Further features, which this basis knows nothing of, are standardized and bounded like the rest.
     """
 
     level: tuple[float, ...]
@@ -86,14 +87,19 @@ class PriceActionBasis:
 
     def __post_init__(self) -> None:
         found = (len(self.level), len(self.mean), len(self.scale))
-        if found != (len(_LEVELS), len(INPUTS), len(INPUTS)):
+        if found[0] != len(_LEVELS) or found[1] != found[2] or found[1] < len(INPUTS):
             raise ConfigValueError(
-                f"A basis has {len(_LEVELS)} levels and {len(INPUTS)} means and scales; found {found}."
+                f"A basis has {len(_LEVELS)} levels and {len(INPUTS)} means and scales, or more; found {found}."
             )
+
+    @property
+    def n_terms(self) -> int:
+        """How many terms it makes."""
+        return N_TERMS + len(self.mean) - len(INPUTS)
 
     @classmethod
     def fit(cls, X: FloatArray) -> PriceActionBasis:
-        """Take levels, means and deviations of training rows of shape (n, 37)."""
+        """Take levels, means and deviations of training rows of shape (n, 37 or more)."""
         return cls._of(_as_columns(X))[0]
 
     @classmethod
@@ -104,8 +110,13 @@ class PriceActionBasis:
         return basis, _terms(basis, columns, units)
 
     def terms(self, X: FloatArray) -> FloatArray:
-        """The terms of rows of shape (n, 37), shape (n, 57), in column order; a NaN makes the terms it enters NaN."""
+        """The terms of rows of shape (n, 37), shape (n, 57), in column order; a NaN makes the terms it enters NaN.
+
+        Further columns, of which there must be as many as it was fitted on, make as many terms, behind the others.
+        """
         columns = _as_columns(X)
+        if len(columns) != len(self.mean):
+            raise ConfigValueError(f"X must have shape (n, {len(self.mean)}); it was {X.shape}.")
         return _terms(self, columns, _in_units(columns, np.array(self.level)))
 
     @classmethod
@@ -129,29 +140,35 @@ class PriceActionBasis:
 
 
 def _as_columns(X: FloatArray) -> FloatArray:
-    """Shape (37, n), C-contiguous: every feature is then one run of memory."""
-    if X.ndim != 2 or X.shape[1] != len(INPUTS):
-        raise ConfigValueError(f"X must have shape (n, {len(INPUTS)}); it was {X.shape}.")
+    """Shape (37 or more, n), C-contiguous: every feature is then one run of memory."""
+    if X.ndim != 2 or X.shape[1] < len(INPUTS):
+        raise ConfigValueError(f"X must have shape (n, {len(INPUTS)}) or more columns; it was {X.shape}.")
     return np.ascontiguousarray(X.T, dtype=np.float64)
 
 
 def _terms(basis: PriceActionBasis, columns: FloatArray, standard: FloatArray) -> FloatArray:
     """The terms, from columns and the same in units of volatility; these are overwritten."""
     n_rows = columns.shape[1]
-    out = np.empty((N_TERMS, n_rows))
+    out = np.empty((basis.n_terms, n_rows))
     bounded, ratios = out[: len(INPUTS)], out[len(INPUTS) : len(INPUTS) + 2]
     standard -= np.array(basis.mean)[:, np.newaxis]
     standard /= np.array(basis.scale)[:, np.newaxis]
-    np.multiply(standard, standard, out=bounded)
-    np.sqrt(np.add(bounded, 1.0, out=bounded), out=bounded)
-    np.divide(standard, bounded, out=bounded)
+    _bound(standard[: len(INPUTS)], bounded)
+    _bound(standard[len(INPUTS) :], out[N_TERMS:])
     bounded[_CALENDAR] = columns[_CALENDAR]
     ratios[0] = _share(columns[_VOL_6], columns[_VOL_24])
     ratios[1] = _share(columns[_VOL_24], columns[_VOL_168])
     state = np.concatenate([bounded[_STATE], ratios])
-    products = out[len(INPUTS) + 2 :].reshape(len(_INTERACTING), len(state), n_rows)
+    products = out[len(INPUTS) + 2 : N_TERMS].reshape(len(_INTERACTING), len(state), n_rows)
     np.multiply(bounded[_INTERACTING][:, np.newaxis, :], state, out=products)
     return out.T
+
+
+def _bound(standard: FloatArray, out: FloatArray) -> None:
+    """``z / √(1 + z²)``."""
+    np.multiply(standard, standard, out=out)
+    np.sqrt(np.add(out, 1.0, out=out), out=out)
+    np.divide(standard, out, out=out)
 
 
 def _in_units(columns: FloatArray, level: FloatArray) -> FloatArray:

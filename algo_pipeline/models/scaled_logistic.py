@@ -16,7 +16,7 @@ from algo_pipeline.interfaces.model import ModelInterface
 from algo_pipeline.models.importance import permutation_weights
 from algo_pipeline.models.newton import fit_pipeline
 from algo_pipeline.models.parameters import ParameterValue, with_overrides
-from algo_pipeline.models.price_action import PriceActionBasis
+from algo_pipeline.models.price_action import INPUTS, PriceActionBasis
 
 # The prior of the plain logistic regression: what is known before seeing data does not change with the basis.
 # Two Newton steps reach this tolerance; a third would change no coefficient by 1e-6.
@@ -45,6 +45,11 @@ class ScaledLogistic(ModelInterface):
         """C, solver and tolerance."""
         return dict(self._parameters)
 
+    @property
+    def leading_features(self) -> tuple[str, ...]:
+        """The 37 of the basis; others may follow."""
+        return INPUTS
+
     def make_estimator(self) -> Pipeline:
         """An unfitted basis + scaler + logistic regression."""
         steps = [
@@ -66,6 +71,8 @@ class ScaledLogistic(ModelInterface):
 class PriceActionTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """:class:`~algo_pipeline.models.price_action.PriceActionBasis` as a scikit-learn transformer.
 
+    Rows have the 37 features of the basis, and behind them any others.
+
     Attributes
     ----------
     level_, centre_, spread_ : ndarray
@@ -73,17 +80,17 @@ class PriceActionTerms(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def fit(self, X: FloatArray, y: object = None) -> PriceActionTerms:
-        """Take levels, means and deviations of rows of shape (n, 37); y is not used."""
+        """Take levels, means and deviations of rows of shape (n, 37 or more); y is not used."""
         return self._set(PriceActionBasis.fit(np.asarray(X, dtype=np.float64)))
 
     def fit_transform(self, X: FloatArray, y: object = None) -> FloatArray:
-        """Fit on rows of shape (n, 37), and their terms of shape (n, 57)."""
+        """Fit on rows of shape (n, 37 or more), and their terms of shape (n, 57 or more)."""
         basis, terms = PriceActionBasis.fit_terms(np.asarray(X, dtype=np.float64))
         self._set(basis)
         return terms
 
     def transform(self, X: FloatArray) -> FloatArray:
-        """The terms, shape (n, 57)."""
+        """The terms, shape (n, 57), with another one for each further feature."""
         return self.basis().terms(np.asarray(X, dtype=np.float64))
 
     def basis(self) -> PriceActionBasis:

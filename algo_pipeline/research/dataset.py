@@ -27,7 +27,7 @@ class Dataset:
     Attributes
     ----------
     features : pd.DataFrame
-        Shape (n, 37), float64, finite, indexed by the bars' open times, ascending. Rows need not be consecutive
+        Shape (n, n_features), float64, finite, indexed by the bars' open times, ascending. Rows need not be consecutive
         hours: bars without a full feature row or without a label are left out.
     target : pd.Series
         Shape (n,), 0.0 or 1.0, same index.
@@ -71,7 +71,7 @@ class Dataset:
         return self.last_bar + (self.label.last_bar_read + 1) * BAR
 
     def matrix(self) -> FloatArray:
-        """The features as one C-contiguous array of shape (n, 37); a view of the frame where its layout allows."""
+        """The features as one C-contiguous array, shape (n, n_features); a view of the frame if its layout allows."""
         return np.ascontiguousarray(self.features.to_numpy(dtype=np.float64))
 
     def outcomes(self) -> IntArray:
@@ -83,7 +83,9 @@ class Dataset:
         return self.features.assign(**{self.label.name: self.target})
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame, label: LabelSpec) -> Dataset:
+    def from_frame(
+        cls, frame: pd.DataFrame, label: LabelSpec, feature_names: tuple[str, ...] = FEATURE_NAMES
+    ) -> Dataset:
         """Read what :meth:`to_frame` made (also after a trip through Parquet).
 
         Raises
@@ -91,28 +93,45 @@ class Dataset:
         DataValidationError
             If columns, index or values are not those of a dataset.
         """
-        require_columns(frame, (*FEATURE_NAMES, label.name), "A dataset")
-        values = np.ascontiguousarray(frame[list(FEATURE_NAMES)].to_numpy(dtype=np.float64))
+        require_columns(frame, (*feature_names, label.name), "A dataset")
+        values = np.ascontiguousarray(frame[list(feature_names)].to_numpy(dtype=np.float64))
         target = frame[label.name].to_numpy(dtype=np.float64)
-        return _make(values, target, pd.DatetimeIndex(frame.index), label)
+        return _make(values, target, pd.DatetimeIndex(frame.index), label, feature_names)
+
+    def only(self, feature_names: tuple[str, ...]) -> Dataset:
+        """The same rows with some of the features."""
+        if feature_names == tuple(self.features.columns):
+            return self
+        return Dataset(self.features[list(feature_names)], self.target, self.label)
 
 
-def build_dataset(features: pd.DataFrame, labels: pd.DataFrame, label: LabelSpec) -> Dataset:
+def build_dataset(
+    features: pd.DataFrame,
+    labels: pd.DataFrame,
+    label: LabelSpec,
+    feature_names: tuple[str, ...] = FEATURE_NAMES,
+    warmup_bars: int = MAX_WARMUP_BARS,
+) -> Dataset:
     """Join features with one label.
 
     Parameters
     ----------
     features : pd.DataFrame
-        Shape (n, 37) as :func:`~algo_pipeline.data.features.build_features` makes it; NaN before warm-up and at gaps.
+        Shape (n, n_features) as :func:`~algo_pipeline.data.features.build_features` makes it; NaN before warm-up and
+        at gaps.
     labels : pd.DataFrame
         As :func:`~algo_pipeline.data.labels.build_labels` makes it; NaN where not yet knowable.
     label : LabelSpec
         Which label; binary.
+    feature_names : tuple of str
+        The columns that are expected.
+    warmup_bars : int
+        Bars until they are all known, for the message where no row is left.
 
     Returns
     -------
     Dataset
-        The rows where all 37 features and the label exist.
+        The rows where all features and the label exist.
 
     Raises
     ------
@@ -122,26 +141,28 @@ def build_dataset(features: pd.DataFrame, labels: pd.DataFrame, label: LabelSpec
         If no row is left.
     """
     _require_binary(label)
-    require_columns(features, FEATURE_NAMES, "Features")
+    require_columns(features, feature_names, "Features")
     target = labels[label.name].reindex(features.index).to_numpy(dtype=np.float64)
     values = features.to_numpy(dtype=np.float64)
     kept = np.isfinite(values).all(axis=1) & np.isfinite(target)
     if not kept.any():
-        needed = MAX_WARMUP_BARS + 2 + label.horizon_bars
+        needed = warmup_bars + 2 + label.horizon_bars
         raise InsufficientHistoryError(
-            f"No bar has all {len(FEATURE_NAMES)} features and {label.name}: {len(features)} bars were given, the first"
+            f"No bar has all {len(feature_names)} features and {label.name}: {len(features)} bars were given, the first"
             f" such row needs {needed} without a gap.",
             "Provide a longer history.",
         )
     index = pd.DatetimeIndex(features.index[kept])
-    return _make(np.ascontiguousarray(values[kept]), target[kept], index, label)
+    return _make(np.ascontiguousarray(values[kept]), target[kept], index, label, feature_names)
 
 
-def _make(values: FloatArray, target: FloatArray, index: pd.DatetimeIndex, label: LabelSpec) -> Dataset:
+def _make(
+    values: FloatArray, target: FloatArray, index: pd.DatetimeIndex, label: LabelSpec, feature_names: tuple[str, ...]
+) -> Dataset:
     _require_binary(label)
     _require_valid(values, target, index, label)
     index = index.rename(INDEX_NAME)
-    features = pd.DataFrame(values, index=index, columns=list(FEATURE_NAMES), copy=False)
+    features = pd.DataFrame(values, index=index, columns=list(feature_names), copy=False)
     series = pd.Series(target, index=index, name=label.name)
     return Dataset(features, series, label)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from algo_pipeline.data.features import build_features
-from algo_pipeline.data.labels import build_labels
+from algo_pipeline.data.feature_sets import recorded_features
+from algo_pipeline.data.own_label import all_labels, recorded_label
 from algo_pipeline.models.calibration import CalibratedClassifier
 from algo_pipeline.research.dataset import Dataset, build_dataset
 from algo_pipeline.research.evaluate import Evaluation, evaluate
@@ -34,7 +35,9 @@ class ResearchResult:
         return self.calibrated[-1]
 
 
-def run_research(bars: pd.DataFrame, recipe: Recipe, n_resamples: int = N_RESAMPLES) -> ResearchResult:
+def run_research(
+    bars: pd.DataFrame, recipe: Recipe, n_resamples: int = N_RESAMPLES, own: Collection[str] = ()
+) -> ResearchResult:
     """Features, labels, dataset, splits, models, calibrators, stitched probabilities, evaluation.
 
     Parameters
@@ -45,13 +48,19 @@ def run_research(bars: pd.DataFrame, recipe: Recipe, n_resamples: int = N_RESAMP
         What to train.
     n_resamples : int
         Bootstrap resamples behind the evaluation's intervals.
+    own : collection of str
+        The user's own classes that the settings of this machine name: no other is loaded.
 
     Raises
     ------
     InsufficientHistoryError
         If the bars are too few for the recipe's folds.
+    OtherCodeError
+        If the recipe is made of a class of the user's own that is not at hand as it was.
     """
-    dataset = build_dataset(build_features(bars), build_labels(bars), recipe.label_spec)
+    sets, label = recorded_features(recipe.features, own), recorded_label(recipe.label_spec, own)
+    features, labels = sets.build(bars), all_labels(bars, label)
+    dataset = build_dataset(features, labels, recipe.label_spec, sets.columns, sets.warmup_bars)
     plan = walk_forward(len(dataset), dataset.label, recipe.split)
     models = fit_models(dataset, plan, recipe)
     calibrated = fit_calibrators(dataset, plan, recipe, models)

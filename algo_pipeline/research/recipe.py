@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.storage import json_hash
-from algo_pipeline.data.feature_registry import FEATURE_NAMES
+from algo_pipeline.data.feature_choice import STANDARD_CHOICE, FeatureChoice
 from algo_pipeline.models.catalog import (
     make_model,
     model_document,
@@ -36,13 +37,17 @@ class Recipe:
     calibrator : str
         A name of :data:`~algo_pipeline.models.catalog.CALIBRATOR_KINDS`.
     label : str
-        A binary label.
+        Name of a binary label.
     split : SplitRule
         How rows are cut into folds.
     parameters : mapping of str to float, int, str or bool
         Replace parameters of the model; those equal to its defaults are dropped.
     sample_weight : str
         A name of :data:`~algo_pipeline.research.weights.WEIGHT_KINDS`: how rows count in the fits.
+    features : FeatureChoice
+        What it learns from.
+    own_label : LabelSpec or None
+        The definition of a label of the user's own, by the name ``label``; dropped where that is another one.
     """
 
     model_kind: str = "logistic"
@@ -51,14 +56,25 @@ class Recipe:
     split: SplitRule = field(default_factory=SplitRule)
     parameters: Parameters = field(default_factory=dict, hash=False)
     sample_weight: str = "none"
+    features: FeatureChoice = STANDARD_CHOICE
+    own_label: LabelSpec | None = None
 
     def __post_init__(self) -> None:
         require_model_kind(self.model_kind)
         require_calibrator_kind(self.calibrator)
         require_weight_kind(self.sample_weight)
+        if self.own_label is not None and self.own_label.name != self.label:
+            object.__setattr__(self, "own_label", None)
         _ = self.label_spec  # an unknown label raises
+        if self.label in self.features.columns:
+            raise ConfigValueError(
+                f"A feature has the name of the label {self.label!r}, so that a model would be told what it is to say.",
+                "Rename one of them.",
+            )
+        model = self.make_model()
+        _require_leading(model, self.features.columns)
         # As the fit sees them, and only what is not the default: equal recipes are equal however they were written.
-        found, defaults = self.make_model().parameters, make_model(self.model_kind).parameters
+        found, defaults = model.parameters, make_model(self.model_kind).parameters
         changed = {name: value for name, value in found.items() if name not in defaults or defaults[name] != value}
         object.__setattr__(self, "parameters", changed)
 
@@ -67,7 +83,7 @@ class Recipe:
         """The label's definition."""
         from algo_pipeline.data.labels import label_spec
 
-        return label_spec(self.label)
+        return self.own_label or label_spec(self.label)
 
     def make_model(self) -> ModelInterface:
         """The model, with the recipe's parameters."""
@@ -87,11 +103,10 @@ class Recipe:
 
     def to_document(self) -> dict[str, Any]:
         """Plain JSON of features, label, model, calibrator, split rule and, where there are any, sample weights."""
-        spec = self.label_spec
         weights = {} if self.sample_weight == "none" else {"sample_weight": self.sample_weight}
         return {
-            "features": list(FEATURE_NAMES),
-            "label": {"name": spec.name, "horizon_bars": spec.horizon_bars, "kind": spec.kind.value},
+            **self.features.to_document(),
+            "label": self.label_spec.to_document(),
             "model": model_document(self.make_model(), self.model_kind),
             "calibrator": self.calibrator,
             "split": asdict(self.split),
@@ -116,20 +131,55 @@ class Recipe:
         OtherCodeError
             If it names a class of the user's own that is not at hand as it was.
         """
-        model = document["model"]
+        from algo_pipeline.data.feature_sets import recorded_features
+        from algo_pipeline.data.labels import LabelSpec
+        from algo_pipeline.data.own_label import recorded_label
+
+        model, features = document["model"], FeatureChoice.from_document(document)
+        label = LabelSpec.from_document(document["label"])
         require_recorded_model(model, own)
+        recorded_features(features, own)
+        recorded_label(label, own)
         return cls(
             model["kind"],
             document["calibrator"],
-            document["label"]["name"],
+            label.name,
             SplitRule(**document["split"]),
             model["parameters"],
             document.get("sample_weight", "none"),
+            features,
+            label if label.is_own else None,
         )
 
 
 def configured_recipe(settings: Settings) -> Recipe:
     """What the settings ask to be trained and traded."""
+    from algo_pipeline.data.feature_sets import configured_features
+    from algo_pipeline.data.own_label import configured_label_spec
+
     rule = SplitRule(n_folds=settings.n_folds, window_rows=settings.rolling_window_bars)
-    chosen = (settings.model_parameters, settings.sample_weight)
-    return Recipe(settings.model, settings.calibrator, settings.label, rule, *chosen)
+    features, label = configured_features(settings.features).choice, configured_label_spec(settings.label)
+    return Recipe(
+        settings.model,
+        settings.calibrator,
+        label.name,
+        rule,
+        settings.model_parameters,
+        settings.sample_weight,
+        features,
+        label if label.is_own else None,
+    )
+
+
+def _require_leading(model: ModelInterface, columns: tuple[str, ...]) -> None:
+    """Raise ConfigValueError unless the features begin with those that the model reads by their place."""
+    leading = model.leading_features
+    if columns[: len(leading)] == leading:
+        return
+    missing = [name for name in leading if name not in columns]
+    lacking = f"{', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}" if missing else "their order"
+    raise ConfigValueError(
+        f"The model {model.kind} reads {len(leading)} features by name; missing among those configured: {lacking}.",
+        "Add `standard` to ALGO_TRADER_FEATURES, or choose a model that takes any features, such as "
+        "ALGO_TRADER_MODEL=logistic.",
+    )

@@ -111,7 +111,7 @@ class SplitPlan:
     def to_json(self) -> dict[str, Any]:
         """A plain JSON document, read back by :meth:`from_json`."""
         return {
-            "label": self.label.name,
+            "label": self.label.to_document() if self.label.is_own else self.label.name,
             "rule": asdict(self.rule),
             "n_rows": self.n_rows,
             "folds": [_fold_document(fold) for fold in self.folds],
@@ -121,12 +121,13 @@ class SplitPlan:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> SplitPlan:
         """Read what :meth:`to_json` wrote."""
-        from algo_pipeline.data.labels import label_spec
+        from algo_pipeline.data.labels import LabelSpec, label_spec
 
+        label = document["label"]
         return cls(
             folds=tuple(_fold_from(item) for item in document["folds"]),
             production=_fold_from(document["production"]),
-            label=label_spec(document["label"]),
+            label=label_spec(label) if isinstance(label, str) else LabelSpec.from_document(label),
             rule=SplitRule(**document["rule"]),
             n_rows=int(document["n_rows"]),
         )
