@@ -11,6 +11,7 @@ VECTORBT_INSTALLED := $(VECTORBT_VENV)/.installed
 
 export DAGSTER_DISABLE_TELEMETRY := true
 export MLFLOW_DISABLE_TELEMETRY := true
+export NO_MKDOCS_2_WARNING := 1
 
 DEMO_DIR := artifacts/demo
 DEMO_ENV := ALGO_TRADER_ARTIFACTS_DIR=$(DEMO_DIR) \
@@ -31,7 +32,7 @@ define install
 		|| $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
 endef
 
-.PHONY: help setup demo run ui test check lint types layers format docs prove prove-statistics bench test-peers lock clean
+.PHONY: help setup demo run ui test check lint types layers format docs docs-serve prove prove-statistics bench test-peers lock clean
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -75,8 +76,13 @@ format: setup  ## Format the code and fix what can be fixed.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: setup  ## Write the generated tables of the documentation anew.
+docs: setup  ## Write the generated tables of the documentation anew, and build its site in site/.
 	@$(BIN)/python -m algo_pipeline_tests.generate_docs
+	@$(BIN)/mkdocs build --quiet
+	@echo "site/index.html"
+
+docs-serve: setup  ## Show the documentation site on 127.0.0.1:8000 while its pages are edited.
+	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
 
 prove-statistics: setup  ## Prove that luck is not called skill, on 500 null markets and as many with a signal: ARGS=--quick
 	@$(BIN)/python -m algo_pipeline_tests.proofs statistics $(ARGS)
@@ -114,4 +120,4 @@ lock: setup  ## Pin the dependencies anew.
 		--no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-installer.lock
 
 clean:  ## Remove the environments and caches; artifacts and mlruns stay.
-	@rm -rf $(VENV) $(BENCH_VENV) $(VECTORBT_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
+	@rm -rf $(VENV) $(BENCH_VENV) $(VECTORBT_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build site *.egg-info

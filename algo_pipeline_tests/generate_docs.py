@@ -1,4 +1,4 @@
-"""Write the tables of the documentation that follow from the code: features, labels, settings, claims and leaks.
+"""Write the tables of the documentation that follow from the code: features, labels, settings, claims, leaks, commands.
 
 ``python -m algo_pipeline_tests.generate_docs`` rewrites them between their markers; a test holds the files to them.
 """
@@ -17,6 +17,7 @@ from algo_pipeline.common.config import OWN_OR, PREFIX, Settings
 from algo_pipeline.data.feature_registry import FEATURES
 from algo_pipeline.data.labels import LABELS, LabelKind, LabelSpec
 from algo_pipeline.research.claims import CLAIMS
+from algo_pipeline_tests import command_reference
 from algo_pipeline_tests.research.leaks.catalogue import LEAKS
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -122,6 +123,10 @@ def tables() -> dict[str, dict[str, str]]:
     """Every generated table: file name, name of its place, text."""
     return {
         "features.md": {"features": features_table(), "labels": labels_table()},
+        "reference/commands.md": {
+            "overview": command_reference.overview(),
+            "commands": command_reference.reference(),
+        },
         "research.md": {"claims": claims_table(), "leaks": leaks_table()},
         "settings.md": {name: settings_table(fields) for name, fields in SETTING_GROUPS.items()},
     }
