@@ -139,7 +139,7 @@ def champion(settings: Settings, symbol: Symbol, venue: Venue) -> Check:
     bundle = BundleStore(settings.artifacts_dir).load(symbol)
     if bundle is None:
         return warn(name, "None is deployed: the symbol is held as it is, and nothing is bought.", _RESEARCH)
-    deployed = DeployedChampion(bundle)
+    deployed = DeployedChampion(bundle, settings.own_classes())
     age = utc_now() - deployed.training_end
     words = (
         f"{bundle.recipe} for {bundle.label}, version {bundle.model_version}, trading {deployed.trading}, learnt from "

@@ -87,7 +87,8 @@ def explained(settings: Settings, hour: pd.Timestamp, symbol: Symbol) -> Explana
         )
     sha256 = None if story.decision is None else story.decision.details["bundle"]
     bundle = None if sha256 is None else BundleStore(settings.artifacts_dir).of_hash(symbol, sha256)
-    return take_apart(story, bundle, None if bundle is None else bars_until(settings, symbol, bundle, hour))
+    bars = None if bundle is None else bars_until(settings, symbol, bundle, hour)
+    return take_apart(story, bundle, bars, settings.own_classes())
 
 
 def bars_until(settings: Settings, symbol: Symbol, bundle: ChampionBundle, hour: pd.Timestamp) -> pd.DataFrame | None:

@@ -92,6 +92,7 @@ def _wish(settings: Settings, symbol: Symbol, version: str, reason: str, trade: 
         strategy=_strategy(settings),
         policy=Policy(settings.promotion_policy),
         real_account=can_trade(url, settings.alpaca_api_key, settings.alpaca_secret_key) and not is_loopback(url),
+        own=settings.own_classes(),
     )
 
 
@@ -105,6 +106,7 @@ def _strategy(settings: Settings) -> StrategyInterface:
         horizon_bars=label_spec(settings.label).horizon_bars,
         edge_multiple=settings.edge_multiple,
         kelly_fraction=settings.kelly_fraction,
+        parameters=settings.strategy_parameters,
     )
 
 

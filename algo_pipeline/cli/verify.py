@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 from algo_pipeline.cli.errors import FAILED
+from algo_pipeline.common.config import load_settings
+from algo_pipeline.common.errors import SettingsError
 from algo_pipeline.common.storage import to_json
 
 _WORDS = {True: "verified", False: "FAILED", None: "not checked"}
@@ -18,7 +20,7 @@ _WORDS = {True: "verified", False: "FAILED", None: "not checked"}
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print a machine-readable result.")
 def verify(path: Path, as_json: bool) -> None:
-    """Check FILE, which `algo-pipeline export` wrote, without network, stores or settings.
+    """Check FILE, which `algo-pipeline export` wrote, without network or stores.
 
     \b
     Example:
@@ -26,13 +28,14 @@ def verify(path: Path, as_json: bool) -> None:
 
     Every file against the manifest, the hash chains of journal and ledgers, and the numbers: a run is trained again
     from its bars, and its report made again from its predictions; an hour's probability is computed again from bars
-    and bundle. It says what was checked and what could not be. Exit code 0: nothing failed; 1: something did, by name.
+    and bundle. It says what was checked and what could not be: what a class of somebody's own made is made again only
+    where the settings name that class and its file is the same. Exit code 0: nothing failed; 1: something did, by name.
     """  # noqa: D301 - click reads the escape
     from algo_pipeline.common.audit_archive import read_archive
     from algo_pipeline.registry.audit_verify import verify as check
 
     archive = read_archive(path)
-    found = check(archive)
+    found = check(archive, _own_classes())
     if as_json:
         checks = [asdict(each) for each in found.checks]
         changes = list(found.environment_changes)
@@ -52,3 +55,11 @@ def verify(path: Path, as_json: bool) -> None:
         )
     if not found.is_sound:
         sys.exit(FAILED)
+
+
+def _own_classes() -> frozenset[str]:
+    """Those of the settings; none where these can't be read, for a file is checked without them too."""
+    try:
+        return load_settings().own_classes()
+    except SettingsError:
+        return frozenset()

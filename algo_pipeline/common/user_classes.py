@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from algo_pipeline.common.errors import AlgoPipelineError, ConfigValueError, OtherCodeError, SettingsError
 
@@ -35,7 +35,7 @@ _LOADED_SOURCE = "__algo_pipeline_source__"
 _SHOWN_DIGITS = 12
 
 
-def is_reference(text: object) -> bool:
+def is_reference(text: object) -> TypeGuard[str]:
     """Whether a text has the form ``module:Class`` or ``package.module:Class``."""
     return isinstance(text, str) and _REFERENCE.fullmatch(text) is not None
 

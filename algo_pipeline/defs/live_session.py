@@ -10,7 +10,7 @@ from loguru import logger
 
 from algo_pipeline.broker.auth import PaperAccess, require_paper
 from algo_pipeline.common.config import Settings
-from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, LiveStateError
+from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, LiveStateError, OtherCodeError
 from algo_pipeline.common.time import last_closed_open, utc_now
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.live_account import LOCK_WAIT_S, make_account, runner_lock
@@ -64,7 +64,7 @@ class LiveSession:
     champions: dict[Symbol, DeployedChampion]
     feed: LiveFeed
     price_check: SecondSource
-    damaged: dict[Symbol, CorruptFileError]
+    damaged: dict[Symbol, AlgoPipelineError]
     challengers: dict[Symbol, DeployedChampion] = field(default_factory=dict)
 
     def due_bar(self) -> pd.Timestamp:
@@ -158,16 +158,17 @@ def _tell_of_damage(session: LiveSession) -> None:
 
 def _champions(
     settings: Settings, symbols: tuple[Symbol, ...]
-) -> tuple[dict[Symbol, DeployedChampion], dict[Symbol, CorruptFileError]]:
+) -> tuple[dict[Symbol, DeployedChampion], dict[Symbol, AlgoPipelineError]]:
     """The usable champions, and why others are not: one damaged file must not stop what protects the account."""
     store = BundleStore(settings.artifacts_dir)
-    champions, damaged = {}, {}
+    champions: dict[Symbol, DeployedChampion] = {}
+    damaged: dict[Symbol, AlgoPipelineError] = {}
     for symbol in symbols:
         try:
             bundle = store.load(symbol)
             if bundle is not None:
-                champions[symbol] = DeployedChampion(bundle)
-        except CorruptFileError as error:
+                champions[symbol] = DeployedChampion(bundle, settings.own_classes())
+        except (CorruptFileError, OtherCodeError) as error:
             damaged[symbol] = error
     return champions, damaged
 
@@ -180,7 +181,7 @@ def _challengers(settings: Settings, champions: dict[Symbol, DeployedChampion]) 
         try:
             bundle = store.load(symbol)
             if bundle is not None and (bundle.label, bundle.source) == (champion.label, champion.source):
-                found[symbol] = DeployedChampion(bundle)
+                found[symbol] = DeployedChampion(bundle, settings.own_classes())
         except AlgoPipelineError as error:
             logger.warning("The challenger of {} is not listened to: {}", symbol, error)
     return found

@@ -77,7 +77,7 @@ def require_recorded_model(document: Mapping[str, Any], own: Collection[str]) ->
     own : collection of str
         The user's own classes that the settings of this machine name.
     """
-    kind = document["kind"]
+    kind = document.get("kind")
     if is_reference(kind):
         from algo_pipeline.interfaces.model import ModelInterface as Interface
 
@@ -93,7 +93,7 @@ def recorded_trusted_types(document: Mapping[str, Any], own: Collection[str]) ->
         As :func:`require_recorded_model`.
     """
     require_recorded_model(document, own)
-    kind = document["kind"]
+    kind = document.get("kind")
     return make_model(kind, document["parameters"]).trusted_types if is_reference(kind) else ()
 
 

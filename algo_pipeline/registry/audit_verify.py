@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 
 from algo_pipeline.backtest.reproduction import Likeness, Reproduction, Stage
 from algo_pipeline.common.audit_archive import AuditArchive
-from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError
+from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, OtherCodeError
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.live.hour_story import HourStory, hour_story
@@ -28,7 +28,7 @@ from algo_pipeline.registry.audit_export import (
 )
 from algo_pipeline.registry.bundle import ChampionBundle
 from algo_pipeline.registry.chained_lines import verified_lines
-from algo_pipeline.registry.deployment import bundle_strategy
+from algo_pipeline.registry.deployment import bundle_strategy, bundle_strategy_document
 from algo_pipeline.registry.explain import Explanation, explain
 from algo_pipeline.registry.reproduce import report_stage, reproduce
 from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
@@ -67,23 +67,33 @@ class Verification:
         return tuple(check.name for check in self.checks if check.passed is False)
 
 
-def verify(archive: AuditArchive) -> Verification:
-    """Check everything that the archive's content allows, without network, store or settings."""
+def verify(archive: AuditArchive, own: Collection[str] = ()) -> Verification:
+    """Check everything that the archive's content allows, without network or store.
+
+    Parameters
+    ----------
+    archive : AuditArchive
+        As read.
+    own : collection of str
+        Classes of the user's own that may be run if the file names them, unchanged: what others made is not checked.
+    """
     manifest = Check("manifest", True, f"{len(archive.files)} files match their hashes")
     if archive.problems:
         manifest = Check("manifest", False, "; ".join(f"{name} {what}" for name, what in archive.problems.items()))
     if archive.kind == RUN_KIND:
-        checks, changes = _run_checks(archive)
+        checks, changes = _run_checks(archive, own)
         return Verification((manifest, *checks), changes)
-    return Verification((manifest, *_hour_checks(archive)))
+    return Verification((manifest, *_hour_checks(archive, own)))
 
 
-def _run_checks(archive: AuditArchive) -> tuple[tuple[Check, ...], tuple[str, ...]]:
+def _run_checks(archive: AuditArchive, own: Collection[str]) -> tuple[tuple[Check, ...], tuple[str, ...]]:
     ledgers = tuple(_ledger_check(archive, name) for name in LEDGERS if name in archive.files)
     try:
         run = run_from_files(archive.files)
         bars = bars_from_csv(archive.files.get(BARS, b""))
-        again = reproduce(run, bars)
+        again = reproduce(run, bars, own)
+    except OtherCodeError as error:
+        return (*ledgers, Check("run", None, error.message)), ()
     except (AlgoPipelineError, *NOT_READABLE) as error:
         return (*ledgers, Check("run", False, _said(error))), ()
     oos, lineage = run.predictions(), run.lineage()
@@ -91,7 +101,7 @@ def _run_checks(archive: AuditArchive) -> tuple[tuple[Check, ...], tuple[str, ..
     if oos is not None:
         figures = _guarded(
             "report from the recorded predictions",
-            lambda: _stage_check(report_stage(run, lineage, bars, oos), again),
+            lambda: _stage_check(report_stage(run, lineage, bars, oos, own=own), again),
         )
     stages = tuple(_stage_check(stage, again) for stage in again.stages)
     return (*ledgers, *stages, *(() if figures is None else (figures,))), again.environment_changes
@@ -118,7 +128,7 @@ def _ledger_check(archive: AuditArchive, name: str) -> Check:
     return _guarded(name, chain)
 
 
-def _hour_checks(archive: AuditArchive) -> Iterator[Check]:
+def _hour_checks(archive: AuditArchive, own: Collection[str]) -> Iterator[Check]:
     try:
         lines = chained_lines(archive.files.get(JOURNAL, b""))
         bar = to_utc(archive.subject.get("hour", ""))
@@ -133,10 +143,10 @@ def _hour_checks(archive: AuditArchive) -> Iterator[Check]:
         yield Check("decision", None, "nothing was decided in this hour")
         return
     yield _order_check(story)
-    yield from _decision_checks(archive, story)
+    yield from _decision_checks(archive, story, own)
 
 
-def _decision_checks(archive: AuditArchive, story: HourStory) -> Iterator[Check]:
+def _decision_checks(archive: AuditArchive, story: HourStory, own: Collection[str]) -> Iterator[Check]:
     bundle = None
     if BUNDLE in archive.files:
         try:
@@ -149,15 +159,15 @@ def _decision_checks(archive: AuditArchive, story: HourStory) -> Iterator[Check]
         return
     same = bundle.sha256 == story.decision.details["bundle"]
     yield Check("bundle", same, "its hash is the one in the journal" if same else "its hash is not the journal's")
-    yield _guarded("probability", lambda: _probability_check(archive, story, bundle))
+    yield _guarded("probability", lambda: _probability_check(archive, story, bundle, own))
     yield _guarded("signal", lambda: _signal_check(story, bundle))
 
 
-def _probability_check(archive: AuditArchive, story: HourStory, bundle: ChampionBundle) -> Check:
+def _probability_check(archive: AuditArchive, story: HourStory, bundle: ChampionBundle, own: Collection[str]) -> Check:
     _require_modest(bundle)
     if BARS not in archive.files:
         return Check("probability", None, "the file holds no bars")
-    found = explain(story, bundle, bars_from_csv(archive.files[BARS]))
+    found = explain(story, bundle, bars_from_csv(archive.files[BARS]), own)
     return Check("probability", _is_same(found), f"computed again from bars and bundle: {found.agreement}")
 
 
@@ -175,7 +185,8 @@ def _is_same(found: Explanation) -> bool | None:
 
 
 def _signal_check(story: HourStory, bundle: ChampionBundle) -> Check:
-    strategy, decision = bundle_strategy(bundle), story.decision
+    decision = story.decision
+    strategy = bundle_strategy(bundle) if bundle_strategy_document(bundle)["name"] == ThresholdStrategy.name else None
     if decision is None or not isinstance(strategy, ThresholdStrategy):
         return Check("signal", None, "only fixed thresholds can be followed without the market's state")
     probability = math.nan if decision.prob is None else decision.prob

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +14,7 @@ from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.types import FloatArray, Symbol
 from algo_pipeline.data.feature_registry import FEATURE_NAMES
 from algo_pipeline.registry.bundle import ChampionBundle
-from algo_pipeline.registry.deployment import BundleScorer, bundle_estimator, bundle_strategy
+from algo_pipeline.registry.deployment import BundleScorer, bundle_estimator, bundle_strategy, bundle_trusted_types
 from algo_pipeline.research.drift import FeatureReference
 
 _VOLATILITY = FEATURE_NAMES.index("realized_vol_24")
@@ -22,24 +23,34 @@ _VOLATILITY = FEATURE_NAMES.index("realized_vol_24")
 class DeployedChampion:
     """A :class:`~algo_pipeline.live.champion.Champion` over a bundle.
 
+    Parameters
+    ----------
+    bundle : ChampionBundle
+        As deployed.
+    own : collection of str
+        The user's own classes that the settings of this machine name: the bundle leads to no others.
+
     Raises
     ------
     CorruptFileError
         If the bundle wants other features than this program computes.
+    OtherCodeError
+        If it was made by a class of the user's own that is not at hand as it was.
     """
 
-    def __init__(self, bundle: ChampionBundle) -> None:
+    def __init__(self, bundle: ChampionBundle, own: Collection[str] = ()) -> None:
         if bundle.feature_names != FEATURE_NAMES:
             raise CorruptFileError(
                 f"The champion of {bundle.symbol} was trained on other features than this version computes.",
                 "Run the research again to deploy a new bundle.",
             )
-        self._bundle = bundle
+        bundle_trusted_types(bundle, own)
+        self._bundle, self._own = bundle, own
         self.symbol = Symbol.parse(bundle.symbol)
         self.source, self.venue_symbol = bundle.source, bundle.venue_symbol
         self.sha256 = bundle.sha256
         self.model_version = bundle.model_version
-        self.strategy = bundle_strategy(bundle)
+        self.strategy = bundle_strategy(bundle, own)
         self.base_rate = 0.5 if bundle.base_rate is None else bundle.base_rate
         self.trading = bundle.trading.value
         self.label = bundle.label
@@ -82,4 +93,4 @@ class DeployedChampion:
 
     @cached_property
     def _scorer(self) -> BundleScorer:
-        return bundle_estimator(self._bundle)
+        return bundle_estimator(self._bundle, self._own)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import version as package_version
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError
+from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, OtherCodeError
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray, Symbol
 from algo_pipeline.interfaces.strategy import StrategyInterface
@@ -116,13 +116,22 @@ def bundle_of(
     )
 
 
-def bundle_strategy(bundle: ChampionBundle) -> StrategyInterface:
+def bundle_strategy(bundle: ChampionBundle, own: Collection[str] = ()) -> StrategyInterface:
     """What turns the bundle's probabilities into signals: its thresholds, unless it names another strategy.
+
+    Parameters
+    ----------
+    bundle : ChampionBundle
+        Whose.
+    own : collection of str
+        The user's own classes that the settings of this machine name: no other is imported.
 
     Raises
     ------
     CorruptFileError
         If it names one that this version does not have, or lacks what that one reads.
+    OtherCodeError
+        If it names one of the user's own that is not at hand as it was.
     """
     # Strategies are compiled: nothing that only names a bundle waits for Numba.
     from algo_pipeline.strategy.catalog import strategy_from_document
@@ -131,7 +140,9 @@ def bundle_strategy(bundle: ChampionBundle) -> StrategyInterface:
     if bundle.strategy is None:
         return ThresholdStrategy(bundle.enter_threshold, bundle.exit_threshold)
     try:
-        strategy = strategy_from_document(bundle.strategy)
+        strategy = strategy_from_document(bundle.strategy, own)
+    except OtherCodeError as error:
+        raise _other_code(bundle, error) from error
     except AlgoPipelineError as error:
         raise _no_such_strategy(bundle, error.message) from error
     if strategy.reads_conditions and bundle.base_rate is None:
@@ -146,8 +157,41 @@ def _no_such_strategy(bundle: ChampionBundle, why: str) -> CorruptFileError:
     )
 
 
-def bundle_estimator(bundle: ChampionBundle) -> BundleScorer:
-    """The bundle's scorer: numpy alone for a linear model, else through skops and our own list of trusted types."""
+def bundle_strategy_document(bundle: ChampionBundle) -> Mapping[str, Any]:
+    """Name and parameters of the bundle's strategy, without making it."""
+    thresholds = {"enter_threshold": bundle.enter_threshold, "exit_threshold": bundle.exit_threshold}
+    return {"name": "thresholds", **thresholds} if bundle.strategy is None else bundle.strategy
+
+
+def bundle_trusted_types(bundle: ChampionBundle, own: Collection[str] = ()) -> tuple[str, ...]:
+    """What the bundle's estimator may hold beyond our own types; parameters and OtherCodeError as its strategy's.
+
+    A linear model is coefficients here, and yet refused with another class than made it: what is on this machine then
+    no longer makes what is deployed, and nobody would see it.
+    """
+    from algo_pipeline.models.catalog import recorded_trusted_types
+
+    try:
+        return recorded_trusted_types(bundle.recipe_document.get("model", {}), own)
+    except OtherCodeError as error:
+        raise _other_code(bundle, error) from error
+
+
+def _other_code(bundle: ChampionBundle, error: OtherCodeError) -> OtherCodeError:
+    return OtherCodeError(f"The champion bundle of {bundle.symbol} can't be used. {error.message}", error.remedy)
+
+
+def bundle_estimator(bundle: ChampionBundle, own: Collection[str] = ()) -> BundleScorer:
+    """The bundle's scorer: numpy alone for a linear model, else through skops and our own list of trusted types.
+
+    Raises
+    ------
+    CorruptFileError
+        If it holds no model, or one that can't be read.
+    OtherCodeError
+        If it was made by a class of the user's own that is not at hand as it was; ``own`` as for its strategy.
+    """
+    also_trusted = bundle_trusted_types(bundle, own)
     if bundle.scorer is not None:
         return _Linear(LinearScorer.from_document(bundle.scorer))
     if bundle.estimator_skops is None:
@@ -155,7 +199,7 @@ def bundle_estimator(bundle: ChampionBundle) -> BundleScorer:
             f"The champion bundle of {bundle.symbol} holds neither coefficients nor an estimator.",
             "Run the research again to deploy a new bundle.",
         )
-    return _Estimator(bundle.estimator_skops, bundle.symbol)
+    return _Estimator(bundle.estimator_skops, bundle.symbol, also_trusted)
 
 
 class _Linear:
@@ -167,9 +211,14 @@ class _Linear:
 
 
 class _Estimator:
-    def __init__(self, data: bytes, symbol: str) -> None:
+    def __init__(self, data: bytes, symbol: str, also_trusted: tuple[str, ...]) -> None:
+        from algo_pipeline.models.calibration import TRUSTED_TYPES
+
         self._estimator: CalibratedClassifier = load_estimators(
-            data, f"The champion bundle of {symbol}", "Run the research again to deploy a new bundle."
+            data,
+            f"The champion bundle of {symbol}",
+            "Run the research again to deploy a new bundle.",
+            (*TRUSTED_TYPES, *also_trusted),
         )
 
     def probability(self, features: pd.DataFrame) -> FloatArray:

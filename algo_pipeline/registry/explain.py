@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.common.errors import OtherCodeError
 from algo_pipeline.common.storage import frame_hash
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.data.feature_registry import FEATURE_NAMES, MAX_WARMUP_BARS
@@ -18,7 +19,7 @@ from algo_pipeline.models.contributions import Contributions, contributions
 from algo_pipeline.models.linear_scorer import LinearScorer
 from algo_pipeline.registry.bundle import ChampionBundle
 from algo_pipeline.registry.champion import DeployedChampion
-from algo_pipeline.strategy.catalog import strategy_document
+from algo_pipeline.registry.deployment import bundle_strategy_document
 
 _SHOWN_BARS = 3
 
@@ -123,12 +124,14 @@ class Explanation:
         """The strategy's name and parameters."""
         if self.bundle is None:
             return "unknown: the bundle is not kept"
-        document = strategy_document(DeployedChampion(self.bundle).strategy)
+        document = dict(bundle_strategy_document(self.bundle))
         name = document.pop("name")
         return f"{name} ({', '.join(f'{key} {value}' for key, value in document.items())})"
 
 
-def explain(story: HourStory, bundle: ChampionBundle | None, bars: pd.DataFrame | None) -> Explanation:
+def explain(
+    story: HourStory, bundle: ChampionBundle | None, bars: pd.DataFrame | None, own: Collection[str] = ()
+) -> Explanation:
     """Compute a journalled decision's probability again.
 
     Parameters
@@ -139,6 +142,8 @@ def explain(story: HourStory, bundle: ChampionBundle | None, bars: pd.DataFrame 
         The one whose hash the decision names.
     bars : pd.DataFrame or None
         Bars of the symbol from the source that live decides on; later ones are left aside.
+    own : collection of str
+        The user's own classes that the settings of this machine name: no other is imported.
     """
     if story.decision is None:
         return Explanation(story, bundle, None, "nothing was decided in this hour")
@@ -149,14 +154,17 @@ def explain(story: HourStory, bundle: ChampionBundle | None, bars: pd.DataFrame 
     used = None if bars is None else bars.loc[to_utc(bundle.history_start) : story.bar]
     if used is None or used.empty or used.index[-1] != story.bar:
         return Explanation(story, bundle, None, "the bar of this hour is not among the bars that are there")
-    return Explanation(story, bundle, recompute(bundle, used))
+    try:
+        return Explanation(story, bundle, recompute(bundle, used, own))
+    except OtherCodeError as error:
+        return Explanation(story, bundle, None, error.message)
 
 
-def recompute(bundle: ChampionBundle, bars: pd.DataFrame) -> Recomputation:
+def recompute(bundle: ChampionBundle, bars: pd.DataFrame, own: Collection[str] = ()) -> Recomputation:
     """Features of the newest bar and the bundle's probability on them, as a live hour makes them."""
     row = latest_features(bars).to_numpy()[0]
     known = len(bars) >= MAX_WARMUP_BARS and not np.isnan(row).any()
-    probability = DeployedChampion(bundle).probability(row) if known else None
+    probability = DeployedChampion(bundle, own).probability(row) if known else None
     parts = None
     if known and bundle.scorer is not None:
         parts = contributions(LinearScorer.from_document(bundle.scorer), row)

@@ -47,6 +47,8 @@ class HandPromotion:
         ``ALWAYS`` trades whatever the evidence says.
     real_account : bool
         Whether orders would go to a paper account, not to loopback.
+    own : frozenset of str
+        The user's own classes that the settings name.
     """
 
     symbol: Symbol
@@ -60,6 +62,7 @@ class HandPromotion:
     strategy: StrategyInterface
     policy: Policy
     real_account: bool
+    own: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ def promote_by_hand(wish: HandPromotion, artifacts_dir: Path, registry: MlflowRe
         If there is no such version, its record lacks something, or MLflow can't be reached.
     NotDeployableError
         If it learnt something else, or elsewhere, than what is configured and deployed here.
+    OtherCodeError
+        If it was made by a class of the user's own that is not at hand as it was.
     BusyError
         If another promotion of the symbol takes longer than a minute.
     CorruptFileError
@@ -150,6 +155,7 @@ def _bundle(
     trading: Trading,
 ) -> ChampionBundle:
     from algo_pipeline.models.calibration import TRUSTED_TYPES
+    from algo_pipeline.models.catalog import recorded_trusted_types
 
     origin = stored_origin(stored)
     require_fitting(
@@ -162,7 +168,8 @@ def _bundle(
     )
     if kept is not None:  # runs do not record it
         origin = replace(origin, feature_reference=kept.feature_reference)
-    estimator = registry.load_estimator(stored.version, TRUSTED_TYPES)
+    also_trusted = recorded_trusted_types(origin.recipe_document["model"], wish.own)
+    estimator = registry.load_estimator(stored.version, (*TRUSTED_TYPES, *also_trusted))
     return bundle_of(origin, estimator, wish.config, trading, stored.version, wish.strategy)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from algo_pipeline.backtest.reproduction import (
     compare_parameters,
     compare_predictions,
 )
-from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, StorageError
+from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, OtherCodeError, StorageError
 from algo_pipeline.common.machine import environment, environment_changes
 from algo_pipeline.common.storage import frame_hash, json_hash, to_json
 from algo_pipeline.common.time import to_utc
@@ -65,7 +65,7 @@ def bars_of(lineage: Lineage, stored: pd.DataFrame) -> pd.DataFrame:
     return bars
 
 
-def reproduce(run: LoggedRun, stored: pd.DataFrame) -> Reproduction:
+def reproduce(run: LoggedRun, stored: pd.DataFrame, own: Collection[str] = ()) -> Reproduction:
     """Features, dataset, models, probabilities and report anew, each compared to the bit.
 
     Parameters
@@ -74,9 +74,13 @@ def reproduce(run: LoggedRun, stored: pd.DataFrame) -> Reproduction:
         What was logged.
     stored : pd.DataFrame
         All bars now stored of its symbol and source.
+    own : collection of str
+        The user's own classes that the settings of this machine name: no other is imported.
 
     Raises
     ------
+    OtherCodeError
+        If its model was of a class of the user's own that is not at hand as it was.
     RegistryError, CorruptFileError
         If the run lacks what is needed, or was changed.
     StorageError
@@ -84,7 +88,7 @@ def reproduce(run: LoggedRun, stored: pd.DataFrame) -> Reproduction:
     """
     lineage = run.lineage()
     bars = bars_of(lineage, stored)
-    made = run_research(bars, Recipe.from_document(lineage.recipe))
+    made = run_research(bars, Recipe.from_document(lineage.recipe, own))
     stages = (
         _bars_stage(run, lineage, bars),
         compare_dataset(
@@ -93,13 +97,18 @@ def reproduce(run: LoggedRun, stored: pd.DataFrame) -> Reproduction:
         _parameters_stage(run, lineage, made),
         compare_predictions(lineage.predictions_hash, predictions_hash(made.oos), run.predictions(), made.oos),
         _scores_stage(run, made),
-        _report_stage(run, lineage, bars, made),
+        _report_stage(run, lineage, bars, made, own),
     )
     return Reproduction(stages, environment_changes(lineage.environment, environment()))
 
 
 def report_stage(
-    run: LoggedRun, lineage: Lineage, bars: pd.DataFrame, oos: pd.DataFrame, evaluation: Evaluation | None = None
+    run: LoggedRun,
+    lineage: Lineage,
+    bars: pd.DataFrame,
+    oos: pd.DataFrame,
+    evaluation: Evaluation | None = None,
+    own: Collection[str] = (),
 ) -> Stage:
     """The report made again from probabilities and bars, compared with the logged one, figure by figure.
 
@@ -113,16 +122,20 @@ def report_stage(
         detail = f"{REPORT_FILE} is not what was logged: its hash differs"
         return Stage("report", Likeness.DIFFERENT, run.tags[REPORT_TAG], recorded_hash, detail)
     facts = _ReportFacts.of(recorded, lineage)
+    try:
+        strategy = strategy_from_document(facts.strategy, own)
+    except OtherCodeError as error:
+        return Stage("report", Likeness.UNKNOWN, detail=f"it can't be made again: {error.message}")
     inputs = make_report(
         Symbol.parse(lineage.symbol),
         lineage.source,
-        Recipe.from_document(lineage.recipe),
+        Recipe.from_document(lineage.recipe, own),
         facts.model_version,
         bars,
         oos,
         evaluation or evaluate(oos),
         facts.config,
-        strategy_from_document(facts.strategy),
+        strategy,
         facts.trials,
     )
     found = report_document(inputs)
@@ -158,9 +171,11 @@ def _changes(run: LoggedRun, lineage: Lineage, bars: pd.DataFrame) -> BarChanges
     return None if recorded is None else bar_changes(recorded, to_utc(lineage.first_bar), bars)
 
 
-def _report_stage(run: LoggedRun, lineage: Lineage, bars: pd.DataFrame, made: ResearchResult) -> Stage:
+def _report_stage(
+    run: LoggedRun, lineage: Lineage, bars: pd.DataFrame, made: ResearchResult, own: Collection[str]
+) -> Stage:
     try:
-        return report_stage(run, lineage, bars, made.oos, made.evaluation)
+        return report_stage(run, lineage, bars, made.oos, made.evaluation, own)
     except CorruptFileError as error:
         return Stage("report", Likeness.DIFFERENT, detail=error.message)
 
