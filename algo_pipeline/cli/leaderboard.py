@@ -50,6 +50,7 @@ def leaderboard(
         click.echo("Loading the pipeline …", err=True)
 
     from algo_pipeline.cli.comparison_run import comparison_json, comparison_settings, run_on_last_research
+    from algo_pipeline.cli.live_bar import shown_progress
     from algo_pipeline.defs.runs import Work
     from algo_pipeline.research.leaderboard import Leaderboard
     from algo_pipeline.research.leaderboard_report import leaderboard_document
@@ -57,7 +58,8 @@ def leaderboard(
     settings = comparison_settings(symbols)
     config = {"labels": list(labels), "models": list(models), "calibrators": list(calibrators)}
     work = Work("compare_models", "leaderboard", config)
-    done = run_on_last_research(settings, work, Leaderboard, quiet=as_json)
+    with shown_progress(quiet=as_json):
+        done = run_on_last_research(settings, work, Leaderboard, quiet=as_json)
     seconds = time.perf_counter() - start
     if as_json:
         boards = [each.document and leaderboard_document(each.document) for each in done]

@@ -31,10 +31,12 @@ def rehearse(hours: int, as_json: bool) -> None:
     configure_logging(settings.log_level, settings.artifacts_dir / "logs", settings.secret_values(), console=False)
     if not as_json:
         click.echo(f"Trading {hours} hours in a sandbox …", err=True)
+    from algo_pipeline.cli.live_bar import shown_progress
     from algo_pipeline.definitions import build_definitions
     from algo_pipeline.defs.rehearsal import rehearse as run
 
-    rehearsal = run(build_definitions(), settings, hours)
+    with shown_progress(quiet=as_json):
+        rehearsal = run(build_definitions(), settings, hours)
     seconds = time.perf_counter() - started
     if as_json:
         click.echo(to_json(rehearsal_document(rehearsal, seconds)))

@@ -11,7 +11,7 @@ from algo_pipeline.cli.parameters import utc_time
 from algo_pipeline.common.config import load_settings
 from algo_pipeline.common.logger import configure_logging
 from algo_pipeline.common.storage import to_json
-from algo_pipeline.common.time import BAR, to_utc
+from algo_pipeline.common.time import to_utc
 
 
 @click.command()
@@ -30,15 +30,12 @@ def replay(first: datetime, last: datetime, as_json: bool) -> None:
     """  # noqa: D301 - click reads the escape
     settings = load_settings()
     configure_logging(settings.log_level, settings.artifacts_dir / "logs", settings.secret_values(), console=False)
-    from rich.progress import Progress
-
+    from algo_pipeline.cli.live_bar import shown_progress
     from algo_pipeline.defs.replay import replay as drive
 
     start, end = to_utc(first), to_utc(last)
-    hours = int((end - start) / BAR) + 1
-    with Progress(disable=as_json, transient=True) as progress:
-        task = progress.add_task("Replaying", total=max(hours, 1))
-        result = drive(settings, start, end, lambda report: progress.advance(task))
+    with shown_progress(quiet=as_json):
+        result = drive(settings, start, end)
     figures = {
         "hours": result.hours,
         "decided": result.decided,

@@ -46,12 +46,14 @@ def research(source: str | None, path: Path | None, symbols: str | None, until: 
     if not as_json:
         click.echo("Loading the pipeline …", err=True)
 
+    from algo_pipeline.cli.live_bar import shown_progress
     from algo_pipeline.cli.summary import print_json, print_summary
     from algo_pipeline.definitions import build_definitions
     from algo_pipeline.defs.runs import Scope, run_research
 
     scope = Scope(source, path.absolute() if path else None, until.isoformat() if until else None)
-    outcomes = run_research(build_definitions(), settings, settings.parsed_symbols(), scope, quiet=as_json)
+    with shown_progress(quiet=as_json):
+        outcomes = run_research(build_definitions(), settings, settings.parsed_symbols(), scope, quiet=as_json)
     seconds = time.perf_counter() - start
     if as_json:
         print_json(settings, outcomes, seconds)

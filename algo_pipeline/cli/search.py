@@ -45,13 +45,15 @@ def search(symbols: str | None, model: str, trials: int, seed: int, as_json: boo
         click.echo("Loading the pipeline …", err=True)
 
     from algo_pipeline.cli.comparison_run import comparison_json, comparison_settings, run_on_last_research
+    from algo_pipeline.cli.live_bar import shown_progress
     from algo_pipeline.defs.runs import Work
     from algo_pipeline.research.search import SearchOutcome
     from algo_pipeline.research.search_report import search_document
 
     settings = comparison_settings(symbols)
     work = Work("search", "searched_recipe", {"model": model, "trials": trials, "seed": seed})
-    done = run_on_last_research(settings, work, SearchOutcome, quiet=as_json)
+    with shown_progress(quiet=as_json):
+        done = run_on_last_research(settings, work, SearchOutcome, quiet=as_json)
     if as_json:
         documents = [each.document and search_document(each.document) for each in done]
         click.echo(comparison_json(done, documents, "search", time.perf_counter() - start))

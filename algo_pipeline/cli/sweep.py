@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from algo_pipeline.cli.live_bar import shown_progress
 from algo_pipeline.cli.parameters import one_pair
 from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.logger import configure_logging
+from algo_pipeline.common.progress import tell
 from algo_pipeline.common.types import Symbol
 
 if TYPE_CHECKING:
@@ -103,24 +103,11 @@ def _swept(
     from algo_pipeline.cli.sweep_trials import record_sweep
 
     run = last_run(settings, symbol)
-    with _progress(quiet, plan.n_combinations) as progress:
-        done = Sweep.run(run.bars, run.probability, plan, progress)
+    with shown_progress(quiet):
+        done = Sweep.run(run.bars, run.probability, plan, lambda n, total: tell("combinations", n, total))
         summary = summarize_sweep(done, metric, top)
     report = SweepReport(symbol, run.label, run.source, run.recipe, done, summary)
     return report, record_sweep(settings, report, run.recipe_hash)
-
-
-@contextmanager
-def _progress(quiet: bool, total: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr while the sweep runs; it leaves nothing behind."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task("Backtesting", total=total)
-        yield lambda done, _: bar.update(task, completed=done)
 
 
 def _write(report: SweepReport, folder: Path) -> dict[str, Path]:

@@ -8,15 +8,16 @@ import pandas as pd
 
 from algo_pipeline.backtest.trials import backtest_trial
 from algo_pipeline.common.formatting import percent
+from algo_pipeline.common.progress import tell
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.evidence import run_variants_of
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.trials import forecast_of, record_trials
-from algo_pipeline.models.catalog import CALIBRATOR_KINDS, MODEL_KINDS
+from algo_pipeline.models.catalog import CALIBRATOR_KINDS
 from algo_pipeline.registry.leaderboard_record import leaderboard_group
 from algo_pipeline.registry.records import LoggedGroup
-from algo_pipeline.research.candidates import BINARY_LABELS, EvaluatedRecipe, evaluate_recipes, line_up
+from algo_pipeline.research.candidates import BINARY_LABELS, EvaluatedRecipe, evaluate_recipes, kinds_for, line_up
 from algo_pipeline.research.leaderboard import Leaderboard, build_leaderboard
 from algo_pipeline.research.leaderboard_report import leaderboard_document, leaderboard_markdown, leaderboard_picture
 from algo_pipeline.research.recipe import Recipe
@@ -33,9 +34,12 @@ class Wish:
 
     def line_up(self, traded: Recipe) -> tuple[Recipe, ...]:
         """The candidates, on the folds of the traded recipe, which takes part for every label."""
-        labels = self.labels or BINARY_LABELS
-        guests = tuple(replace(traded, label=label) for label in labels if label in BINARY_LABELS)
-        return line_up(labels, self.models or MODEL_KINDS, self.calibrators or CALIBRATOR_KINDS, traded.split, guests)
+        own = traded.own_label
+        labels = self.labels or (*BINARY_LABELS, *([] if own is None else [own.name]))
+        built_in = tuple(replace(traded, label=label) for label in labels if label in BINARY_LABELS)
+        guests = (*built_in, *([] if own is None or own.name not in labels else [traded]))
+        models, calibrators = self.models or kinds_for(traded.features), self.calibrators or CALIBRATOR_KINDS
+        return line_up(labels, models, calibrators, traded.split, guests, traded.features, own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,9 @@ def run_leaderboard(
     recipes = wish.line_up(pipeline.recipe())
     candidates: list[EvaluatedRecipe] = []
     backtests: dict[str, dict[str, float]] = {}
+    tell("candidates", 0, len(recipes))
     for number, each in enumerate(evaluate_recipes(features, labels, recipes, time.perf_counter), start=1):
+        tell("candidates", number, len(recipes))
         candidates.append(each)
         backtests[each.recipe.hash] = _tried(context, pipeline, symbol, bars, each)
         skill = percent(each.evaluation.oos.log_loss_skill, 2)

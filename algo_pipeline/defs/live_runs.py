@@ -7,6 +7,7 @@ import pandas as pd
 
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import AlgoPipelineError, causes
+from algo_pipeline.common.progress import tracked
 from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.live_metadata import decision_metadata, order_metadata
 from algo_pipeline.defs.partitions import HOURS
@@ -47,7 +48,7 @@ def run_hours(
     """
     with open_instance(settings) as instance:
         job = definitions.resolve_job_def(str(hourly_job.name))
-        for bar in bars:
+        for bar in tracked(bars, "hours"):
             before_each(bar)
             try:
                 job.execute_in_process(

@@ -1,7 +1,6 @@
 """Past hours through the live path, one after another, against a sandbox: as fast as it can."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,6 +8,7 @@ import pandas as pd
 from algo_pipeline.broker.auth import require_paper
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import ConfigValueError
+from algo_pipeline.common.progress import tracked
 from algo_pipeline.common.time import BAR
 from algo_pipeline.defs.live_session import open_session
 from algo_pipeline.defs.sandbox_clock import SandboxClock
@@ -39,12 +39,7 @@ class Replay:
     last: HourReport
 
 
-def replay(
-    settings: Settings,
-    first: pd.Timestamp,
-    last: pd.Timestamp,
-    on_hour: Callable[[HourReport], object] = lambda report: None,
-) -> Replay:
+def replay(settings: Settings, first: pd.Timestamp, last: pd.Timestamp) -> Replay:
     """Drive the live path over the bars that open from ``first`` to ``last``, both included.
 
     Raises
@@ -61,11 +56,10 @@ def replay(
     decided = orders = 0
     with open_session(settings, clock=clock) as session:
         started = time.perf_counter()
-        bars = pd.date_range(first, last, freq=BAR)
-        for bar in bars:
+        bars = tuple(pd.date_range(first, last, freq=BAR))
+        for bar in tracked(bars, "hours"):
             clock.set(bar + BAR + TICK_AFTER_CLOSE)
             report = session.run_hour(bar)
             decided += report.skipped is None
             orders += len(report.orders)
-            on_hour(report)
         return Replay(len(bars), decided, orders, time.perf_counter() - started, report)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from algo_pipeline.common.errors import StorageError
+from algo_pipeline.common.progress import tell as tell_progress
 from algo_pipeline.models.parameters import Parameters, ParameterValue
 from algo_pipeline.research.search import SearchTrial
 from algo_pipeline.research.search_space import Choices, Dimension, Space
@@ -88,6 +89,7 @@ class SearchStudy:
             study = self._study(storage)
             _give_up_interrupted(study)
             while (n_done := len(_finished(study))) < n_trials:
+                tell_progress("trials", n_done, n_trials)
                 trial = self._ask(study, n_done, first)
                 _evaluate(study, trial, n_steps, evaluate)
                 tell(_to_search_trial(_finished(study)[-1], n_done))

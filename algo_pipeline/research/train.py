@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import ConfigValueError, DataValidationError
+from algo_pipeline.common.progress import tracked
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.models.catalog import make_calibrator
 from algo_pipeline.models.linear_scorer import LinearScorer, is_linear
@@ -56,7 +57,8 @@ def fit_models(dataset: Dataset, plan: SplitPlan, recipe: Recipe) -> tuple[Any, 
         _require_both_outcomes(y[fold.base], f"base rows of fold {number}")
     with single_threaded():
         return tuple(
-            model.fit(X[fold.base], y[fold.base], _weights(dataset, fold.base, recipe)) for fold in plan.all_folds
+            model.fit(X[fold.base], y[fold.base], _weights(dataset, fold.base, recipe))
+            for fold in tracked(plan.all_folds, "fits")
         )
 
 
