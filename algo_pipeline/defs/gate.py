@@ -1,12 +1,13 @@
 """What the promotion gate must know of candidate and champion, gathered from a run."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from loguru import logger
 
-from algo_pipeline.common.errors import AlgoPipelineError
+from algo_pipeline.common.errors import AlgoPipelineError, OtherCodeError
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.registry.bundle import ChampionBundle
@@ -49,13 +50,22 @@ def candidate_of(pipeline: Pipeline, symbol: Symbol, data: Dataset, oos: pd.Data
 
 def champion_of(
     bundle: ChampionBundle, pipeline: Pipeline, data: Dataset, splits: SplitPlan, oos: pd.DataFrame
-) -> Champion:
-    """What the gate must know of the deployed champion."""
+) -> Champion | None:
+    """What the gate must know of the deployed champion; None if the user's own code that made it is not at hand.
+
+    It can't trade either then, so that nothing is lost by judging the candidate as a first model.
+    """
     from algo_pipeline.research.train import fit_calibrators, fit_models, stitch_probabilities
 
-    own = oos.assign(probability=bundle_estimator(bundle).probability(data.features.loc[oos.index]))
+    classes = pipeline.settings().own_classes()
+    try:
+        scorer = bundle_estimator(bundle, classes)
+    except OtherCodeError as error:
+        logger.warning("The candidate is judged as a first model: {}", error)
+        return None
+    own = oos.assign(probability=scorer.probability(data.features.loc[oos.index]))
     recipe_hash, recipe_oos, candidate = bundle.recipe_hash, oos, pipeline.recipe()
-    recipe = _on_these_folds(bundle.recipe_document, candidate)
+    recipe = _on_these_folds(bundle.recipe_document, candidate, classes)
     if recipe is None or recipe == candidate:
         # The champion itself is compared, as for a refresh.
         recipe_hash = candidate.hash
@@ -65,12 +75,12 @@ def champion_of(
     return Champion(recipe_hash, pd.Timestamp(bundle.training_end), bundle.trading, own, recipe_oos)
 
 
-def _on_these_folds(document: Mapping[str, Any], candidate: "Recipe") -> "Recipe | None":
+def _on_these_folds(document: Mapping[str, Any], candidate: "Recipe", classes: Collection[str]) -> "Recipe | None":
     """The champion's recipe under the candidate's split rule; None where this program can't run it as it was."""
     from algo_pipeline.research.recipe import Recipe
 
     try:
-        recipe = dataclasses.replace(Recipe.from_document(document), split=candidate.split)
+        recipe = dataclasses.replace(Recipe.from_document(document, classes), split=candidate.split)
     except (AlgoPipelineError, LookupError, TypeError):  # another version may have other fields
         return None
     split = {"split": None}

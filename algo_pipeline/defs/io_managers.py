@@ -109,13 +109,19 @@ class DocumentIOManager(dg.ConfigurableIOManagerFactory):  # type: ignore[type-a
 
 
 class EstimatorsIOManager(dg.ConfigurableIOManagerFactory):  # type: ignore[type-arg]
-    """Fitted estimators as one skops file, loaded with our own list of trusted types."""
+    """Fitted estimators as one skops file, loaded with our own list of trusted types and the user's own model's."""
 
     pipeline: dg.ResourceDependency[Pipeline]
 
     def create_io_manager(self, context: dg.InitResourceContext) -> _AtomicIOManager:
         """Build it for the run's source."""
-        return _AtomicIOManager(_base(self.pipeline), ".skops", _write_estimators, _read_estimators)
+        pipeline = self.pipeline
+        return _AtomicIOManager(
+            _base(pipeline),
+            ".skops",
+            _write_estimators,
+            lambda path, _: _read_estimators(path, pipeline.trusted_types()),
+        )
 
 
 class BarsIOManager(dg.ConfigurableIOManager):
@@ -168,9 +174,9 @@ def _write_estimators(path: Path, estimators: Estimators) -> None:
     write_bytes(path, dump_estimators({**provenance, "items": list(estimators.items)}))
 
 
-def _read_estimators(path: Path, _: type) -> Estimators:
+def _read_estimators(path: Path, trusted_types: tuple[str, ...]) -> Estimators:
     remedy = f"Remove {path} and materialize it again."
-    stored = load_estimators(read_bytes(path), str(path), remedy)
+    stored = load_estimators(read_bytes(path), str(path), remedy, trusted_types)
     if not isinstance(stored, dict) or set(stored) != {"items", "recipe_hash", "dataset_hash"}:
         raise CorruptFileError(f"{path} does not say what its estimators were made from.", remedy)
     return Estimators(tuple(stored["items"]), stored["recipe_hash"], stored["dataset_hash"])

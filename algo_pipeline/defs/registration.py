@@ -34,7 +34,6 @@ def register(
     """Log the run with scores and backtest metrics, register the estimator, and show both in the asset's metadata."""
     from algo_pipeline.defs.evidence import run_variants_of
     from algo_pipeline.defs.trials import record_trial
-    from algo_pipeline.models.calibration import TRUSTED_TYPES
     from algo_pipeline.registry.run_lineage import with_lineage
 
     symbol, source = partition_symbol(context.partition_key), pipeline.settings().data_source
@@ -44,7 +43,7 @@ def register(
         symbol, source, venue_symbol, dataset, recipe, estimator, oos, evaluation, weights, history_start=bars.index[0]
     )
     plots = _plots(training)
-    record = training_record(training, plots, {"dagster_run_id": context.run.run_id}, TRUSTED_TYPES)
+    record = training_record(training, plots, {"dagster_run_id": context.run.run_id}, pipeline.trusted_types())
     rules = (pipeline.settings().backtest_config(), pipeline.strategy())
     version = pipeline.registry().log_training(with_lineage(record, training, bars, *rules))
     backtests = run_variants_of(pipeline, bars, oos)
@@ -56,12 +55,10 @@ def register(
 
 def feature_importance(dataset: Dataset, recipe: "Recipe", estimator: "CalibratedClassifier") -> "pd.Series[float]":
     """How much each feature counts in the production model."""
-    from algo_pipeline.models.catalog import make_model
-
     # What a permuted feature costs is asked on the newest rows of those that the base model was not fitted on.
     unseen = walk_forward(len(dataset), dataset.label, recipe.split).production.calibration
     tail = slice(max(unseen.start, unseen.stop - _IMPORTANCE_ROWS), unseen.stop)
-    weights = make_model(recipe.model_kind).feature_weights(
+    weights = recipe.make_model().feature_weights(
         estimator.model, dataset.matrix()[tail], np.asarray(dataset.target, dtype=np.float64)[tail]
     )
     return pd.Series(weights, index=dataset.features.columns, name="weight")

@@ -29,6 +29,8 @@ from algo_pipeline.sources.catalog import make_price_check, make_source
 from algo_pipeline.sources.store import BarStore
 
 if TYPE_CHECKING:
+    from algo_pipeline.data.feature_sets import FeatureSets
+    from algo_pipeline.data.own_label import OwnLabel
     from algo_pipeline.interfaces.strategy import StrategyInterface
     from algo_pipeline.research.train import Recipe
     from algo_pipeline.sources.coingecko import CoinGeckoPrices
@@ -116,6 +118,18 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         return configured_recipe(self.settings())
 
+    def feature_sets(self) -> "FeatureSets":
+        """What models learn from: the standard features, and those of the user's own."""
+        from algo_pipeline.data.feature_sets import configured_features
+
+        return configured_features(self.settings().features)
+
+    def own_label(self) -> "OwnLabel | None":
+        """The label of the user's own that is trained and traded; None where it is one of this program's."""
+        from algo_pipeline.data.own_label import configured_own_label
+
+        return configured_own_label(self.settings().label)
+
     def challenger_recipe(self) -> "Recipe":
         """The same with the other kind of model, by its own parameters."""
         other = "boosting" if self.settings().model == "logistic" else "logistic"
@@ -133,7 +147,16 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
             horizon_bars=label_spec(label or settings.label).horizon_bars,
             edge_multiple=settings.edge_multiple,
             kelly_fraction=settings.kelly_fraction,
+            parameters=settings.strategy_parameters,
         )
+
+    def trusted_types(self) -> tuple[str, ...]:
+        """What a stored estimator may hold: our own reviewed list, and what the user's own model declares."""
+        from algo_pipeline.models.calibration import TRUSTED_TYPES
+        from algo_pipeline.models.catalog import make_model
+
+        settings = self.settings()
+        return (*TRUSTED_TYPES, *make_model(settings.model, settings.model_parameters).trusted_types)
 
     def registry(self) -> MlflowRegistry:
         """Experiments and registered models."""
