@@ -108,9 +108,7 @@ def poison_violations(
     tuple of str
         A sentence per violated feature, naming the first bar that changed.
     """
-    poisoned = bars.copy()
-    poisoned.iloc[position + 1 :] = _noise(len(bars) - position - 1, float(bars["close"].iloc[position]), seed)
-    recomputed = build(poisoned).to_numpy()[: position + 1]
+    recomputed = build(poisoned_bars(bars, position, seed)).to_numpy()[: position + 1]
     different = differs(recomputed, features.to_numpy()[: position + 1])
     return tuple(
         f"{name} at {bars.index[int(np.flatnonzero(different[:, column])[0])]} changes with bars after "
@@ -118,6 +116,13 @@ def poison_violations(
         for column, name in enumerate(features.columns)
         if different[:, column].any()
     )
+
+
+def poisoned_bars(bars: pd.DataFrame, position: int, seed: int = 0) -> pd.DataFrame:
+    """A copy of the bars in which every one after ``position`` is valid noise."""
+    poisoned = bars.copy()
+    poisoned.iloc[position + 1 :] = _noise(len(bars) - position - 1, float(bars["close"].iloc[position]), seed)
+    return poisoned
 
 
 def _noise(n: int, price: float, seed: int) -> FloatArray:

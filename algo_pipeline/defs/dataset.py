@@ -23,7 +23,8 @@ def dataset(
 ) -> pd.DataFrame:
     """Join features and label."""
     with stage(context):
-        joined = build_dataset(features, labels, pipeline.recipe().label_spec)
+        sets = pipeline.feature_sets()
+        joined = build_dataset(features, labels, pipeline.recipe().label_spec, sets.columns, sets.warmup_bars)
         frame = joined.to_frame()
         context.add_output_metadata(
             {
@@ -86,4 +87,5 @@ def training_rows_end_before_what_they_are_tested_on(splits: SplitPlan, dataset:
 
 def load_dataset(frame: pd.DataFrame, pipeline: Pipeline) -> Dataset:
     """The stored dataset as its own type; refuses one that was made for another label."""
-    return Dataset.from_frame(frame, pipeline.recipe().label_spec)
+    recipe = pipeline.recipe()
+    return Dataset.from_frame(frame, recipe.label_spec, recipe.features.columns)

@@ -4,6 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from algo_pipeline.defs.partitions import SYMBOLS
+from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.stage import finding_result, picture, span_metadata, stage, table
 
 
@@ -16,17 +17,17 @@ from algo_pipeline.defs.stage import finding_result, picture, span_metadata, sta
     description="37 scale-free technical features of each closed bar, computed from bars up to it only; NaN until a "
     "feature's certified warm-up has passed and where its window crosses a gap.",
 )
-def features(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
+def features(context: dg.AssetExecutionContext, pipeline: Pipeline, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
     """Compute the features."""
     with stage(context):
-        from algo_pipeline.data.features import FEATURES, build_features
         from algo_pipeline.research.plots import feature_correlation
 
-        frame = build_features(raw_ohlcv)
+        sets = pipeline.feature_sets()
+        frame = sets.build(raw_ohlcv)
         specs = pd.DataFrame(
-            [(spec.formula, spec.source, spec.window_bars, spec.warmup_bars) for spec in FEATURES],
+            [(spec.formula, spec.source, spec.window_bars, spec.warmup_bars) for spec in sets.specs],
             columns=["formula", "source", "window", "warm-up"],
-            index=pd.Index([spec.name for spec in FEATURES], name="feature"),
+            index=pd.Index(sets.columns, name="feature"),
         )
         context.add_output_metadata(
             {
@@ -48,16 +49,19 @@ def features(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.D
     description="Seven labels of each bar t, from open[t+1], where an order decided at t can fill, to the end of the "
     "label's horizon; NaN where that is not yet known or crosses a gap.",
 )
-def labels(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
+def labels(context: dg.AssetExecutionContext, pipeline: Pipeline, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
     """Compute the labels."""
     with stage(context):
-        from algo_pipeline.data.labels import LABELS, build_labels
+        from algo_pipeline.data.labels import LABELS
+        from algo_pipeline.data.own_label import all_labels
 
-        frame = build_labels(raw_ohlcv)
+        own = pipeline.own_label()
+        frame = all_labels(raw_ohlcv, own)
+        specs = (*LABELS, *([] if own is None else [own.spec]))
         facts = pd.DataFrame(
-            [(spec.horizon_bars, int(frame[spec.name].count()), float(frame[spec.name].mean())) for spec in LABELS],
+            [(spec.horizon_bars, int(frame[spec.name].count()), float(frame[spec.name].mean())) for spec in specs],
             columns=["horizon", "known", "mean"],
-            index=pd.Index([spec.name for spec in LABELS], name="label"),
+            index=pd.Index([spec.name for spec in specs], name="label"),
         )
         context.add_output_metadata({**span_metadata(frame), "labels": table(facts)})
         return frame
@@ -66,19 +70,20 @@ def labels(context: dg.AssetExecutionContext, raw_ohlcv: pd.DataFrame) -> pd.Dat
 @dg.asset_check(
     asset=features, blocking=True, partitions_def=SYMBOLS, additional_ins={"raw_ohlcv": dg.AssetIn("raw_ohlcv")}
 )
-def features_are_finite_after_warm_up(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+def features_are_finite_after_warm_up(
+    pipeline: Pipeline, features: pd.DataFrame, raw_ohlcv: pd.DataFrame
+) -> dg.AssetCheckResult:
     """Once every warm-up has passed, a row lacks a feature only where a gap in the bars explains it."""
-    from algo_pipeline.data.feature_registry import MAX_WARMUP_BARS
-
+    sets = pipeline.feature_sets()
     if not features.index.equals(raw_ohlcv.index):
         return dg.AssetCheckResult(
             passed=False, description=f"{len(features):,} rows of features do not match {len(raw_ohlcv):,} bars."
         )
     steps = raw_ohlcv.index.to_series().diff() != pd.Timedelta(hours=1)
-    near_gap = steps.rolling(169, min_periods=1).max().astype(bool).to_numpy()
+    near_gap = steps.rolling(sets.window_bars, min_periods=1).max().astype(bool).to_numpy()
     incomplete = features.isna().any(axis=1).to_numpy()
     unexplained = incomplete & ~near_gap
-    unexplained[: MAX_WARMUP_BARS - 1] = False
+    unexplained[: sets.warmup_bars - 1] = False
     first = f" First: {features.index[unexplained][0]}." if unexplained.any() else ""
     return dg.AssetCheckResult(
         passed=not unexplained.any(),
@@ -90,9 +95,11 @@ def features_are_finite_after_warm_up(features: pd.DataFrame, raw_ohlcv: pd.Data
 @dg.asset_check(
     asset=features, blocking=True, partitions_def=SYMBOLS, additional_ins={"raw_ohlcv": dg.AssetIn("raw_ohlcv")}
 )
-def features_use_no_later_bar(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+def features_use_no_later_bar(
+    pipeline: Pipeline, features: pd.DataFrame, raw_ohlcv: pd.DataFrame
+) -> dg.AssetCheckResult:
     """Cutting off later bars, or replacing them by noise, changes no bit of any feature."""
-    from algo_pipeline.data.features import build_features
     from algo_pipeline.research.leakage import judge_causality
 
-    return finding_result(judge_causality(build_features, raw_ohlcv, features))
+    sets = pipeline.feature_sets()
+    return finding_result(judge_causality(sets.build, raw_ohlcv, features, sets.warmup_bars))

@@ -37,28 +37,33 @@ def _check(claim: Claim, asset: dg.AssetsDefinition, *others: str) -> _Checked:
 
 
 @_check(claims.FEATURES_ARE_THE_CODES, features, "raw_ohlcv")
-def features_equal_a_recomputation(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+def features_equal_a_recomputation(
+    pipeline: Pipeline, features: pd.DataFrame, raw_ohlcv: pd.DataFrame
+) -> dg.AssetCheckResult:
     """Compute all features again."""
-    from algo_pipeline.data.features import build_features
     from algo_pipeline.research.leakage import judge_recomputation
 
-    return finding_result(judge_recomputation(build_features, raw_ohlcv, features))
+    return finding_result(judge_recomputation(pipeline.feature_sets().build, raw_ohlcv, features))
 
 
 @_check(claims.FEATURES_KEEP_GAPS, features, "raw_ohlcv")
-def features_are_missing_across_gaps(features: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+def features_are_missing_across_gaps(
+    pipeline: Pipeline, features: pd.DataFrame, raw_ohlcv: pd.DataFrame
+) -> dg.AssetCheckResult:
     """Find windows that cross gaps from the times of the bars alone."""
     from algo_pipeline.research.leakage import judge_gaps
 
-    return finding_result(judge_gaps(features, raw_ohlcv))
+    return finding_result(judge_gaps(features, raw_ohlcv, pipeline.feature_sets().specs))
 
 
 @_check(claims.LABELS_LOOK_AHEAD_EXACTLY, labels, "raw_ohlcv")
-def labels_equal_a_second_computation(labels: pd.DataFrame, raw_ohlcv: pd.DataFrame) -> dg.AssetCheckResult:
+def labels_equal_a_second_computation(
+    pipeline: Pipeline, labels: pd.DataFrame, raw_ohlcv: pd.DataFrame
+) -> dg.AssetCheckResult:
     """Compute all labels by other means."""
     from algo_pipeline.research.leakage import judge_labels
 
-    return finding_result(judge_labels(labels, raw_ohlcv))
+    return finding_result(judge_labels(labels, raw_ohlcv, pipeline.own_label()))
 
 
 @_check(claims.ROWS_ARE_THE_JOIN, dataset, "features", "labels")

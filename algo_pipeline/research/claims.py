@@ -76,7 +76,7 @@ LABELS_LOOK_AHEAD_EXACTLY = Claim(
     "labels_equal_a_second_computation",
     "labels",
     "Every label looks from the next bar's open to its horizon's end, by a second implementation that shares no code, "
-    "and is missing where a bar of its span is.",
+    "and is missing where a bar of its span is; a label of your own, by computing it anew on bars that end earlier.",
 )
 ROWS_ARE_THE_JOIN = Claim(
     "dataset_rows_are_features_joined_with_the_label",

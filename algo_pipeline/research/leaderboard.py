@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.types import FloatArray
+from algo_pipeline.data.feature_choice import STANDARD_CHOICE, FeatureChoice
 from algo_pipeline.research.comparisons import CorrectedComparison, corrected_comparisons
 from algo_pipeline.research.recipe import Recipe
 from algo_pipeline.research.splits import SplitRule
 from algo_pipeline.research.statistics import Interval, log_loss_differences
 
 if TYPE_CHECKING:
+    from algo_pipeline.data.labels import LabelSpec
     from algo_pipeline.research.candidates import EvaluatedRecipe
 
 
@@ -104,9 +106,11 @@ class Leaderboard:
     n_comparisons: int
 
 
-def baseline_recipe(label: str, split: SplitRule) -> Recipe:
+def baseline_recipe(
+    label: str, split: SplitRule, features: FeatureChoice = STANDARD_CHOICE, own_label: LabelSpec | None = None
+) -> Recipe:
     """What every candidate of a label is compared with: logistic regression, Platt calibration, their defaults."""
-    return Recipe("logistic", "platt", label, split)
+    return Recipe("logistic", "platt", label, split, features=features, own_label=own_label)
 
 
 def build_leaderboard(candidates: Sequence[EvaluatedRecipe]) -> Leaderboard:
@@ -134,7 +138,7 @@ def build_leaderboard(candidates: Sequence[EvaluatedRecipe]) -> Leaderboard:
 
 
 def _is_baseline(recipe: Recipe) -> bool:
-    return recipe.hash == baseline_recipe(recipe.label, recipe.split).hash
+    return recipe.hash == baseline_recipe(recipe.label, recipe.split, recipe.features, recipe.own_label).hash
 
 
 def _differences(candidate: EvaluatedRecipe, baselines: dict[str, EvaluatedRecipe]) -> FloatArray:

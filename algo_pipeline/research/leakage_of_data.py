@@ -16,10 +16,13 @@ from algo_pipeline.data.causality import (
     spread_positions,
     truncation_violations,
 )
-from algo_pipeline.data.feature_registry import FEATURES, MAX_WARMUP_BARS, FeatureSpec
+from algo_pipeline.data.feature_registry import FEATURES, MAX_WARMUP_BARS
+from algo_pipeline.data.own_label import OwnLabel
+from algo_pipeline.interfaces.features import FeatureSpec, known_rows
 from algo_pipeline.research import claims
 from algo_pipeline.research.claims import Finding
 from algo_pipeline.research.label_twin import label_bounds
+from algo_pipeline.research.own_label_leakage import n_experiments, own_label_violations
 
 _TRUNCATIONS = 5
 _TRUNCATED_GAPS = 3
@@ -29,7 +32,9 @@ _CUTS = 120
 _FUTURE_BARS = 25
 
 
-def judge_causality(build: Build, bars: pd.DataFrame, features: pd.DataFrame) -> Finding:
+def judge_causality(
+    build: Build, bars: pd.DataFrame, features: pd.DataFrame, warmup_bars: int = MAX_WARMUP_BARS
+) -> Finding:
     """Whether any feature changes with bars that come later.
 
     Parameters
@@ -38,6 +43,8 @@ def judge_causality(build: Build, bars: pd.DataFrame, features: pd.DataFrame) ->
         Bars to features: the code that made the stored frame.
     bars, features : pd.DataFrame
         All bars, and the stored features of them.
+    warmup_bars : int
+        Bars until they are all known.
 
     Notes
     -----
@@ -53,7 +60,7 @@ def judge_causality(build: Build, bars: pd.DataFrame, features: pd.DataFrame) ->
     for n in range(_POISONINGS):
         found += poison_violations(build, tail, whole, first + 7 * n, seed=n)
     cuts = spread_positions(len(bars), _CUTS)
-    found += cut_violations(build, bars, features, cuts, MAX_WARMUP_BARS + 1, _FUTURE_BARS)
+    found += cut_violations(build, bars, features, cuts, warmup_bars + 1, _FUTURE_BARS)
     evidence = (
         f"{len(positions)} truncations of all bars, {len(cuts)} of short stretches and {_POISONINGS} poisonings of the "
         "future left no trace."
@@ -68,17 +75,17 @@ def judge_recomputation(build: Build, bars: pd.DataFrame, features: pd.DataFrame
     return Finding(claims.FEATURES_ARE_THE_CODES, found, evidence)
 
 
-def judge_gaps(features: pd.DataFrame, bars: pd.DataFrame) -> Finding:
-    """Whether features are missing exactly where windows and warm-ups of the registry say."""
+def judge_gaps(features: pd.DataFrame, bars: pd.DataFrame, specs: tuple[FeatureSpec, ...] = FEATURES) -> Finding:
+    """Whether features are missing exactly where windows and warm-ups of their definitions say."""
     if not features.index.equals(bars.index):
         problem = f"{len(features):,} rows of features do not match {len(bars):,} bars"
         return Finding(claims.FEATURES_KEEP_GAPS, (problem,), "")
     known = np.isfinite(features.to_numpy(dtype=np.float64))
-    expected = np.column_stack([_known_rows(spec, bars) for spec in FEATURES])
+    expected = np.column_stack([known_rows(spec, pd.DatetimeIndex(bars.index)) for spec in specs])
     found = tuple(
         f"{spec.name} is {'known' if known[row, column] else 'missing'} at {features.index[row]}, which its window of "
         f"{spec.window_bars} bars and warm-up of {spec.warmup_bars} do not explain"
-        for column, spec in enumerate(FEATURES)
+        for column, spec in enumerate(specs)
         for row in np.flatnonzero(known[:, column] != expected[:, column])[:1]
     )
     n_gaps, n_missing = len(_behind_gaps(bars)), int((~expected).sum())
@@ -86,16 +93,25 @@ def judge_gaps(features: pd.DataFrame, bars: pd.DataFrame) -> Finding:
     return Finding(claims.FEATURES_KEEP_GAPS, found, evidence)
 
 
-def judge_labels(labels: pd.DataFrame, bars: pd.DataFrame) -> Finding:
-    """Whether all labels are those of a second implementation (see :mod:`~algo_pipeline.research.label_twin`)."""
+def judge_labels(labels: pd.DataFrame, bars: pd.DataFrame, own: OwnLabel | None = None) -> Finding:
+    """Whether all labels are those of a second implementation (see :mod:`~algo_pipeline.research.label_twin`).
+
+    A user's own, the last column, has none: it is computed again on other bars (see
+    :mod:`~algo_pipeline.research.own_label_leakage`).
+    """
     lower, upper = label_bounds(bars)
-    if not (labels.index.equals(lower.index) and labels.columns.equals(lower.columns)):
-        problem = f"{labels.shape} labels do not match {len(bars):,} bars and {lower.shape[1]} labels"
+    expected = [*lower.columns, *([] if own is None else [own.spec.name])]
+    if not (labels.index.equals(lower.index) and list(labels.columns) == expected):
+        problem = f"{labels.shape} labels do not match {len(bars):,} bars and {len(expected)} labels"
         return Finding(claims.LABELS_LOOK_AHEAD_EXACTLY, (problem,), "")
-    stored = labels.to_numpy(dtype=np.float64)
+    built_in = labels[list(lower.columns)]
+    stored = built_in.to_numpy(dtype=np.float64)
     wrong = differs(stored, lower.to_numpy()) & differs(stored, upper.to_numpy())
-    found = _sentences(labels, wrong, "is not what the bars after it say")
-    evidence = f"{int(np.isfinite(stored).sum()):,} values of {labels.shape[1]} labels are equal to the bit."
+    found = _sentences(built_in, wrong, "is not what the bars after it say")
+    evidence = f"{int(np.isfinite(stored).sum()):,} values of {stored.shape[1]} labels are equal to the bit."
+    if own is not None:
+        found += own_label_violations(own, labels[own.spec.name].to_numpy(dtype=np.float64), bars)
+        evidence += f" {own.spec.name} keeps to its horizon in {n_experiments(len(bars))} experiments."
     return Finding(claims.LABELS_LOOK_AHEAD_EXACTLY, found, evidence)
 
 
@@ -114,15 +130,6 @@ def judge_join(dataset: pd.DataFrame, features: pd.DataFrame, labels: pd.DataFra
     found = _differences(dataset, expected, "is not that of features and labels")
     evidence = f"{len(dataset):,} rows of {dataset.shape[1] - 1} features and a label are equal to the bit."
     return Finding(claims.ROWS_ARE_THE_JOIN, found, evidence)
-
-
-def _known_rows(spec: FeatureSpec, bars: pd.DataFrame) -> BoolArray:
-    """Rows with enough history and a window of consecutive hours; shape (n_bars,)."""
-    numbers, reach = bar_numbers(pd.DatetimeIndex(bars.index)), spec.window_bars - 1
-    known = np.zeros(len(bars), dtype=np.bool_)
-    known[reach:] = numbers[reach:] - numbers[: max(0, len(numbers) - reach)] == reach
-    known[: spec.warmup_bars - 1] = False
-    return known
 
 
 def _behind_gaps(bars: pd.DataFrame) -> tuple[int, ...]:

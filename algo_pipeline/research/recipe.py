@@ -171,10 +171,15 @@ def configured_recipe(settings: Settings) -> Recipe:
     )
 
 
+def leads_with(columns: tuple[str, ...], leading: tuple[str, ...]) -> bool:
+    """Whether the columns begin with those that a model reads by their place."""
+    return columns[: len(leading)] == leading
+
+
 def _require_leading(model: ModelInterface, columns: tuple[str, ...]) -> None:
     """Raise ConfigValueError unless the features begin with those that the model reads by their place."""
     leading = model.leading_features
-    if columns[: len(leading)] == leading:
+    if leads_with(columns, leading):
         return
     missing = [name for name in leading if name not in columns]
     lacking = f"{', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}" if missing else "their order"

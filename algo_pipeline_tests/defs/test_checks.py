@@ -17,6 +17,7 @@ from algo_pipeline.data import features as data_features
 from algo_pipeline.data.features import build_features
 from algo_pipeline.definitions import build_definitions
 from algo_pipeline.defs import dataset, feature_engineering, ingestion, reporting, training
+from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.runs import RunOutcome, Scope, run_research
 from algo_pipeline.research.splits import Fold, SplitPlan
 from algo_pipeline_tests.workshop import UNTIL, Workshop, fingerprints
@@ -77,21 +78,21 @@ def test_valid_bars_pass_and_each_kind_of_invalid_ones_fails(bars: pd.DataFrame)
 
 def test_features_missing_without_a_reason_fail(bars: pd.DataFrame, features: pd.DataFrame) -> None:
     check = feature_engineering.features_are_finite_after_warm_up
-    assert _passed(check(features, bars))
-    assert not _passed(check(_with(features, "rsi_14", 3_000, np.nan), bars))
-    assert not _passed(check(features.iloc[:-1], bars))
+    assert _passed(check(Pipeline(), features, bars))
+    assert not _passed(check(Pipeline(), _with(features, "rsi_14", 3_000, np.nan), bars))
+    assert not _passed(check(Pipeline(), features.iloc[:-1], bars))
 
 
 def test_missing_features_beside_a_gap_in_the_bars_are_explained(bars: pd.DataFrame) -> None:
     holed = bars.drop(bars.index[3_000:3_005])
-    assert _passed(feature_engineering.features_are_finite_after_warm_up(build_features(holed), holed))
+    assert _passed(feature_engineering.features_are_finite_after_warm_up(Pipeline(), build_features(holed), holed))
 
 
 def test_a_stored_feature_that_was_shifted_by_a_bar_fails(bars: pd.DataFrame, features: pd.DataFrame) -> None:
     check = feature_engineering.features_use_no_later_bar
-    assert _passed(check(features, bars))
+    assert _passed(check(Pipeline(), features, bars))
     shifted = features.assign(log_return_1=features["log_return_1"].shift(-1))
-    failed = check(shifted, bars)
+    failed = check(Pipeline(), shifted, bars)
     assert not _passed(failed)
     assert "log_return_1" in (failed.description or "")  # type: ignore[union-attr]
 
@@ -156,7 +157,7 @@ def test_a_leaking_feature_stops_the_run_before_the_dataset(
     outcome = _stopped(materialized.copy(tmp_path / "work"), {"features"})
     assert outcome.error is not None
     assert outcome.error.code == "check_failed"
-    assert "features_use_no_later_bar" in outcome.error.message
+    assert "A check failed: features use no later bar: " in outcome.error.message
 
 
 def test_a_plan_off_by_one_stops_the_run_before_the_model(
@@ -167,7 +168,7 @@ def test_a_plan_off_by_one_stops_the_run_before_the_model(
     outcome = _stopped(materialized.copy(tmp_path / "work"), {"splits"})
     assert outcome.error is not None
     assert outcome.error.code == "check_failed"
-    assert "training_rows_end_before" in outcome.error.message
+    assert "A check failed: training rows end before what they are tested on: " in outcome.error.message
 
 
 def test_altered_probabilities_stop_the_run_before_the_evaluation(
