@@ -17,6 +17,7 @@ from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.automation import RESEARCH_TAG, research_job
 from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.partitions import add_symbols
+from algo_pipeline.defs.progress import check_words
 from algo_pipeline.defs.stage import SHELL_TAG
 
 
@@ -102,7 +103,7 @@ def _run_symbol(
             run_id=run_id,
         )
     except Exception as raised:
-        error = _foreseeable(raised) or _unforeseen(raised)
+        error = _foreseeable(raised, instance, run_id) or _unforeseen(raised)
     return RunOutcome(symbol, run_id, time.perf_counter() - start, error)
 
 
@@ -115,11 +116,21 @@ def _unforeseen(raised: Exception) -> UnforeseenError:
     )
 
 
-def _foreseeable(raised: BaseException | None) -> AlgoPipelineError | None:
+def _foreseeable(raised: BaseException, instance: dg.DagsterInstance, run_id: str) -> AlgoPipelineError | None:
     """The error of ours behind what Dagster raised, or a failed blocking check as one."""
     for cause in causes(raised):
         if isinstance(cause, AlgoPipelineError):
             return cause
         if isinstance(cause, DagsterAssetCheckFailedError):
-            return CheckFailedError(str(cause), "Open the run in the web UI: the failed check names the rows.")
+            told = _failed_checks(instance, run_id) or str(cause)
+            return CheckFailedError(told, "Open the run in the web UI: the failed check names the rows.")
     return None
+
+
+def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> str:
+    """The blocking checks of a run that failed, as sentences; empty where its events don't tell."""
+    events = (log.get_dagster_event() for log in instance.all_logs(run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION))
+    found = (event.asset_check_evaluation_data for event in events)
+    failed = [check for check in found if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR]
+    told = (f"{check_words(check.check_name)}: {check.description or 'no reason is given'}" for check in failed)
+    return "; ".join(f"A check failed: {each}" for each in told)
