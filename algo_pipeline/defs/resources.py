@@ -31,8 +31,6 @@ from algo_pipeline.sources.store import BarStore
 if TYPE_CHECKING:
     from algo_pipeline.data.feature_sets import FeatureSets
     from algo_pipeline.data.own_label import OwnLabel
-    from algo_pipeline.data.feature_sets import FeatureSets
-    from algo_pipeline.data.own_label import OwnLabel
     from algo_pipeline.interfaces.strategy import StrategyInterface
     from algo_pipeline.research.train import Recipe
     from algo_pipeline.sources.coingecko import CoinGeckoPrices
@@ -119,18 +117,6 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         from algo_pipeline.research.recipe import configured_recipe
 
         return configured_recipe(self.settings())
-
-    def feature_sets(self) -> "FeatureSets":
-        """What models learn from: the standard features, and those of the user's own."""
-        from algo_pipeline.data.feature_sets import configured_features
-
-        return configured_features(self.settings().features)
-
-    def own_label(self) -> "OwnLabel | None":
-        """The label of the user's own that is trained and traded; None where it is one of this program's."""
-        from algo_pipeline.data.own_label import configured_own_label
-
-        return configured_own_label(self.settings().label)
 
     def feature_sets(self) -> "FeatureSets":
         """What models learn from: the standard features, and those of the user's own."""
