@@ -37,7 +37,10 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
         *("max_drawdown", "cooldown_bars", "fee_bps", "slippage_bps", "fee_in_base", "quantity_step"),
         *("min_notional", "cash_buffer_bps"),
     ),
-    "places": ("artifacts_dir", "data_dir", "mlflow_tracking_uri", "log_level", "dagster_port", "mlflow_port"),
+    "places": (
+        *("artifacts_dir", "data_dir", "mlflow_tracking_uri", "log_level"),
+        *("dagster_port", "mlflow_port", "dashboard_port"),
+    ),
     "venues": (
         *("binance_url", "alpaca_data_url", "coingecko_url", "alpaca_trading_url"),
         *("alpaca_api_key", "alpaca_secret_key"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from algo_pipeline.common import formatting
 
@@ -18,7 +18,12 @@ def page_template(name: str) -> Template:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    loader = PackageLoader("algo_pipeline.backtest", "templates")
+    return template_environment("algo_pipeline.backtest")
+
+
+def template_environment(*packages: str) -> Environment:
+    """An environment over the folders ``templates`` of these packages, the first that has a name winning."""
+    loader = ChoiceLoader([PackageLoader(package, "templates") for package in packages])
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -18,6 +18,7 @@ _MODULES = MappingProxyType(
         "leaderboard": "leaderboard",
         "search": "search",
         "ui": "ui",
+        "dashboard": "dashboard",
         "sandbox": "sandbox",
         "rehearse": "rehearse",
         "decide": "decide",

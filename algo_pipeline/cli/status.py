@@ -16,14 +16,13 @@ from algo_pipeline.common.formatting import minute, number, percent
 from algo_pipeline.common.logger import configure_logging
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.common.time import utc_now
-from algo_pipeline.dashboard.status import BrokerAnswer, status_document
+from algo_pipeline.dashboard.figures import session_figures
+from algo_pipeline.dashboard.status import BrokerAnswer, obstacles, status_document
 from algo_pipeline.live.journal import Journal
 from algo_pipeline.live.state import LiveState, StateStore
 from algo_pipeline.live.tally import tally_of
 
 _TIMEOUT_S = 4.0
-_RATIOS = ("sharpe", "sortino", "calmar", "profit_factor", "turnover")
-_SHARES = ("total_return", "cagr", "max_drawdown", "win_rate", "exposure", "buy_and_hold_return")
 
 
 @click.command()
@@ -84,7 +83,8 @@ def _asked(access: PaperAccess | None) -> BrokerAnswer:
 def _print(document: dict[str, Any]) -> None:
     console = Console(highlight=False, markup=False)
     _print_account(console, document)
-    _print_what_keeps(console, document)
+    for text in obstacles(document):
+        console.print(text, style="yellow", soft_wrap=True)
     if document["positions"]:
         console.print(_positions(document))
     if document["decisions"]:
@@ -113,32 +113,6 @@ def _print_account(console: Console, document: dict[str, Any]) -> None:
         console.print(f"The broker states an equity of {number(broker['equity'], 2)} USD{blocked}.")
     else:
         console.print(f"The broker is {broker['answer']}. {broker['message']}", soft_wrap=True)
-
-
-def _print_what_keeps(console: Console, document: dict[str, Any]) -> None:
-    """Whatever keeps trading from going on, and the way out."""
-    halted, killed_at = document["halted"], document["kill_switch"]["latched_at"]
-    told = []
-    if killed_at is not None:
-        told.append(f"The kill switch latched at {minute(killed_at)} UTC: nothing is bought.")
-    if halted is not None:
-        sold = ", and what is held is sold" if halted["flatten"] else ""
-        told.append(f"Halted: {halted['reason']}; nothing is bought{sold}.")
-    if document["stopped"] is not None:
-        told.append(f"Stopped: {document['stopped']}; nothing is traded.")
-    for watch in document["watch"]:
-        if watch["alarm"] is not None:
-            follows = "it buys nothing" if watch["abstains"] else "it trades on, as the settings want"
-            told.append(
-                f"{watch['symbol']}, since {minute(watch['alarm']['bar'])} UTC: {watch['alarm']['text']}; {follows}."
-            )
-    if document["overdue"] is not None:
-        span = document["overdue"]
-        told.append(f"{span['hours']:,} h without a decision: {minute(span['from'])} to {minute(span['to'])} UTC.")
-    if document["way_out"] is not None:
-        told.append(f"Way out: {document['way_out']}")
-    for text in told:
-        console.print(text, style="yellow", soft_wrap=True)
 
 
 def _table(*titles: str, left: int = 1) -> Table:
@@ -190,13 +164,6 @@ def _print_session(console: Console, session: dict[str, Any]) -> None:
         f"{session['orders']} orders."
     )
     table = _table("figure", "session")
-    for name, value in session["metrics"].items():
-        table.add_row(name.replace("_", " "), _figure(name, value))
+    for name, figure in session_figures(session["metrics"]):
+        table.add_row(name, figure)
     console.print(table)
-
-
-def _figure(name: str, value: float) -> str:
-    if name in _SHARES:
-        return percent(value, 2)
-    digits = 2 if name in _RATIOS or name == "costs_paid" else 1 if name == "avg_holding_bars" else 0
-    return number(value, digits)

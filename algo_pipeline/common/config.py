@@ -96,6 +96,7 @@ class Settings(BaseSettings):
 
     dagster_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster web UI on 127.0.0.1.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the MLflow UI on 127.0.0.1.")
+    dashboard_port: int = Field(8800, ge=1, le=65535, description="Port of the live dashboard.")
 
     binance_url: str = Field("https://data-api.binance.vision", description="Root of Binance's public API.")
     coingecko_url: str = Field("https://api.coingecko.com", description="Root of CoinGecko's API.")

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from algo_pipeline.common.config import Settings
+from algo_pipeline.common.formatting import minute
 from algo_pipeline.common.time import BAR, floor_to_bar
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import Side, Symbol
@@ -88,6 +89,31 @@ def status_document(
         "challengers": [asdict(score) | {"symbol": str(score.symbol)} for score in tally.shadows.scores()],
         "session": _session(settings, tally),
     }
+
+
+def obstacles(document: Mapping[str, Any]) -> list[str]:
+    """Sentences on whatever of a status document keeps trading from going on, the way out last; empty if nothing."""
+    halted, killed_at = document["halted"], document["kill_switch"]["latched_at"]
+    told = []
+    if killed_at is not None:
+        told.append(f"The kill switch latched at {minute(killed_at)} UTC: nothing is bought.")
+    if halted is not None:
+        sold = ", and what is held is sold" if halted["flatten"] else ""
+        told.append(f"Halted: {halted['reason']}; nothing is bought{sold}.")
+    if document["stopped"] is not None:
+        told.append(f"Stopped: {document['stopped']}; nothing is traded.")
+    told += [_alarm_words(watch) for watch in document["watch"] if watch["alarm"] is not None]
+    if document["overdue"] is not None:
+        span = document["overdue"]
+        told.append(f"{span['hours']:,} h without a decision: {minute(span['from'])} to {minute(span['to'])} UTC.")
+    if document["way_out"] is not None:
+        told.append(f"Way out: {document['way_out']}")
+    return told
+
+
+def _alarm_words(watch: Mapping[str, Any]) -> str:
+    follows = "it buys nothing" if watch["abstains"] else "it trades on, as the settings want"
+    return f"{watch['symbol']}, since {minute(watch['alarm']['bar'])} UTC: {watch['alarm']['text']}; {follows}."
 
 
 def way_out(state: LiveState, *, drift_abstention: bool) -> str | None:

@@ -1,4 +1,4 @@
-"""Alerts of a span of time, read back from ``alerts.log``."""
+"""Alerts read back from ``alerts.log``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from algo_pipeline.live.alerts import ALERTS_FILE, Alert, Severity
 from algo_pipeline.live.lines import json_object, utc
 
 
-def alerts_between(folder: Path, first: pd.Timestamp, end: pd.Timestamp) -> tuple[Alert, ...]:
-    """Alerts raised from ``first`` to before ``end``, in their order; lines that can't be read are passed over."""
+def read_alerts(folder: Path) -> tuple[Alert, ...]:
+    """Every alert, in their order; lines that can't be read are passed over. StorageError if the file can't be."""
     path = folder / ALERTS_FILE
     texts = read_bytes(path).split(b"\n") if path.exists() else []
-    alerts = [alert for text in texts if (alert := _alert(text)) is not None]
-    return tuple(alert for alert in alerts if first <= alert.at < end)
+    return tuple(alert for text in texts if (alert := _alert(text)) is not None)
+
+
+def alerts_between(folder: Path, first: pd.Timestamp, end: pd.Timestamp) -> tuple[Alert, ...]:
+    """Alerts raised from ``first`` to before ``end``, in their order; lines that can't be read are passed over."""
+    return tuple(alert for alert in read_alerts(folder) if first <= alert.at < end)
 
 
 def _alert(text: bytes) -> Alert | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 
@@ -159,17 +160,17 @@ class FeeTally:
         self._coin = {symbol: amount(quantity) for symbol, quantity in line.details["holdings"].items()}
 
 
-def _fill_cost(row: dict[str, object]) -> FillCost:
-    price, close = float(str(row["price"])), float(str(row["reference"]))
+def _fill_cost(row: Mapping[Hashable, Any]) -> FillCost:
+    price, close = float(row["price"]), float(row["reference"])
     sign = 1.0 if row["side"] == Side.BUY.value else -1.0
     is_known = math.isfinite(close) and close > 0
     return FillCost(
-        bar=pd.Timestamp(str(row["timestamp"])),
+        bar=row["timestamp"],
         symbol=str(row["symbol"]),
         side=str(row["side"]),
-        quantity=float(str(row["quantity"])),
+        quantity=float(row["quantity"]),
         price=price,
-        notional_usd=float(str(row["notional"])),
+        notional_usd=float(row["notional"]),
         close=close if is_known else None,
         slippage_bps=sign * (price / close - 1.0) * _BPS if is_known else None,
     )
