@@ -1,4 +1,4 @@
-"""The Dagster instance: its home under the artifacts folder, with the repository's dagster.yaml linked in."""
+"""The Dagster instance: its home under the artifacts folder, with the ``dagster.yaml`` beside this module linked in."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from algo_pipeline.common.errors import StorageError
 from algo_pipeline.defs.partitions import add_symbols
 from algo_pipeline.defs.run_store import quick_store
 
-_INSTANCE_SETTINGS = Path(__file__).parents[2] / "dagster.yaml"
+_INSTANCE_SETTINGS = Path(__file__).with_name("dagster.yaml")
 
 
 def prepare_home(settings: Settings) -> Path:
