@@ -68,6 +68,11 @@ def mlflow_port(settings: Settings) -> Check:
     return _port("mlflow port", settings.mlflow_port, "health", "OK", "ALGO_TRADER_MLFLOW_PORT")
 
 
+def dashboard_port(settings: Settings) -> Check:
+    """Free, or taken by the dashboard itself."""
+    return _port("dashboard port", settings.dashboard_port, "healthz", '{"ok":', "ALGO_TRADER_DASHBOARD_PORT")
+
+
 def mlflow_store(settings: Settings) -> Check:
     """Whether the registry answers; live trading does not need it."""
     uri = settings.mlflow_uri()
@@ -79,7 +84,7 @@ def mlflow_store(settings: Settings) -> Check:
 
     symbol = settings.parsed_symbols()[0]
     name = registered_model_name(symbol, settings.label)
-    version = MlflowRegistry(uri).alias_version(name, CHAMPION)
+    version = MlflowRegistry.configured(settings).alias_version(name, CHAMPION)
     champion = "no champion" if version is None else f"champion version {version}"
     return ok("mlflow store", f"it answers: {champion} of {symbol}")
 

@@ -92,6 +92,7 @@ def _symbols(settings: Settings, skews: dict[Symbol, FeatureSkew]) -> Iterator[C
 def _services(settings: Settings) -> Iterable[Check]:
     yield from checked("dagster port", partial(machine.dagster_port, settings))
     yield from checked("mlflow port", partial(machine.mlflow_port, settings))
+    yield from checked("dashboard port", partial(machine.dashboard_port, settings))
     yield from checked("mlflow store", partial(machine.mlflow_store, settings))
     yield from checked("ledger", partial(registry.promotion_ledger, settings))
     yield from checked("trials", partial(registry.trial_ledger, settings))

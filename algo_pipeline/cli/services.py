@@ -53,7 +53,7 @@ def serve(settings: Settings, home: Path) -> None:
     write_text(workspace, _WORKSPACE.format(host=HOST, port=code_port))
     logs = settings.artifacts_dir / "logs"
     signal.signal(signal.SIGTERM, _interrupt)
-    click.echo("Starting Dagster and MLflow …")
+    click.echo("Starting Dagster, MLflow and the dashboard …")
     with ExitStack() as stack:
         running = []
         for service in _services(settings, workspace, code_port):
@@ -61,11 +61,21 @@ def serve(settings: Settings, home: Path) -> None:
             process = stack.enter_context(_started(service, logs, _environment(settings)))
             running.append((service, process))
             _wait_until_ready(service, process, logs)
-        click.echo(f"Dagster  http://{HOST}:{settings.dagster_port}/assets   assets, runs, schedules")
-        click.echo(f"MLflow   http://{HOST}:{settings.mlflow_port}   runs and models: press Model training, top left")
-        click.echo(f"Reports  {settings.artifacts_dir / 'backtest'}/<symbol>/report.html")
+        click.echo("\n".join(_links(settings)))
         click.echo("Ctrl-C stops everything.")
         _watch(running, logs)
+
+
+def _links(settings: Settings) -> tuple[str, ...]:
+    """Where everything is, a line each, in columns."""
+    rows = (
+        ("Dagster", f"http://{HOST}:{settings.dagster_port}/assets", "assets, runs, schedules"),
+        ("MLflow", f"http://{HOST}:{settings.mlflow_port}", "runs and models: press Model training, top left"),
+        ("Dashboard", f"http://{HOST}:{settings.dashboard_port}", "the live account: equity, decisions, risk, costs"),
+    )
+    name_width, url_width = (max(len(row[place]) for row in rows) for place in (0, 1))
+    links = (f"{name:<{name_width}}  {url:<{url_width}}  {what}" for name, url, what in rows)
+    return (*links, f"{'Reports':<{name_width}}  {settings.artifacts_dir / 'backtest'}/<symbol>/report.html")
 
 
 def _services(settings: Settings, workspace: Path, code_port: int) -> tuple[Service, ...]:
@@ -80,6 +90,10 @@ def _services(settings: Settings, workspace: Path, code_port: int) -> tuple[Serv
         *(str(bin_dir / "dagster"), "api", "grpc", "-m", "algo_pipeline.definitions", "-d", "."),
         *("-h", HOST, "-p", str(code_port)),
     )
+    dashboard = (
+        *(str(bin_dir / "algo-pipeline"), "dashboard"),
+        *("--host", HOST, "--port", str(settings.dashboard_port)),
+    )
     return (
         Service("code-server", code, code_port),
         Service("dagster-daemon", (str(bin_dir / "dagster-daemon"), "run", "-w", str(workspace)), None),
@@ -89,6 +103,7 @@ def _services(settings: Settings, workspace: Path, code_port: int) -> tuple[Serv
             settings.dagster_port,
         ),
         Service("mlflow", mlflow, settings.mlflow_port),
+        Service("dashboard", dashboard, settings.dashboard_port),
     )
 
 
@@ -179,7 +194,11 @@ def _require_alive(service: Service, process: subprocess.Popen[bytes], logs: Pat
 
 def _require_free(service: Service) -> None:
     if service.port is not None and _is_listening(service.port):
-        setting = {"dagster-webserver": "ALGO_TRADER_DAGSTER_PORT", "mlflow": "ALGO_TRADER_MLFLOW_PORT"}
+        setting = {
+            "dagster-webserver": "ALGO_TRADER_DAGSTER_PORT",
+            "mlflow": "ALGO_TRADER_MLFLOW_PORT",
+            "dashboard": "ALGO_TRADER_DASHBOARD_PORT",
+        }
         raise ServiceError(
             f"Port {service.port} of {HOST}, which {service.name} needs, is taken by another program.",
             f"Stop that program, or choose another port with {setting.get(service.name, 'the settings')}.",

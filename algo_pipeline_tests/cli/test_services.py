@@ -71,7 +71,11 @@ def _all_gone() -> bool:
 
 @pytest.mark.parametrize(
     ("name", "setting"),
-    [("dagster-webserver", "ALGO_TRADER_DAGSTER_PORT"), ("mlflow", "ALGO_TRADER_MLFLOW_PORT")],
+    [
+        ("dagster-webserver", "ALGO_TRADER_DAGSTER_PORT"),
+        ("mlflow", "ALGO_TRADER_MLFLOW_PORT"),
+        ("dashboard", "ALGO_TRADER_DASHBOARD_PORT"),
+    ],
 )
 def test_a_taken_port_is_named_with_the_setting_that_moves_it(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, setting: str
