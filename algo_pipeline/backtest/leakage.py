@@ -7,8 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from algo_pipeline.backtest.strategy_signals import outlooks_of
+from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.interfaces.strategy import Outlooks, StrategyInterface
 from algo_pipeline.research import claims
 from algo_pipeline.research.claims import Finding
+from algo_pipeline.strategy.own import assess_bars, scalar_differences
 
 Trade = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
 """Bars, and the out-of-sample frame with ``probability``, to a curve by open time."""
@@ -16,8 +20,15 @@ Trade = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
 _TRUNCATIONS = 4
 
 
-def judge_rules(trade: Trade, bars: pd.DataFrame, oos: pd.DataFrame, curve: pd.DataFrame) -> Finding:
-    """Whether a curve is that of the configured rules.
+def judge_rules(
+    trade: Trade,
+    bars: pd.DataFrame,
+    oos: pd.DataFrame,
+    curve: pd.DataFrame,
+    strategy: StrategyInterface | None = None,
+    config: BacktestConfig | None = None,
+) -> Finding:
+    """Whether a curve is that of the configured rules, which say of a bar alone what they say of it among others.
 
     Parameters
     ----------
@@ -27,8 +38,12 @@ def judge_rules(trade: Trade, bars: pd.DataFrame, oos: pd.DataFrame, curve: pd.D
         All bars, and the out-of-sample probabilities.
     curve : pd.DataFrame
         The strategy's, as stored.
+    strategy, config : StrategyInterface, BacktestConfig, optional
+        The configured ones: live trading asks the strategy about one bar at a time.
     """
     found = _difference(curve, trade(bars, oos), "by the configured rules")
+    if strategy is not None and config is not None:
+        found += _said_otherwise_alone(strategy, config, bars, oos)
     evidence = f"{len(curve):,} bars of the curve, traded again by the configured rules, are equal to the bit."
     return Finding(claims.TRADES_KEEP_TO_THE_RULES, found, evidence)
 
@@ -57,6 +72,18 @@ def judge_trades(trade: Trade, bars: pd.DataFrame, oos: pd.DataFrame, curve: pd.
         found += _difference(curve.loc[:end], again, f"when everything after {end} is cut off")
     evidence = f"{len(ends)} truncations of {len(curve):,} bars, each after a fill if there is one, left no trace."
     return Finding(claims.TRADES_SEE_NO_FUTURE, found, evidence)
+
+
+def _said_otherwise_alone(
+    strategy: StrategyInterface, config: BacktestConfig, bars: pd.DataFrame, oos: pd.DataFrame
+) -> tuple[str, ...]:
+    outlooks, cost = outlooks_of(bars, oos), config.round_trip_cost
+    known = outlooks if strategy.reads_conditions else Outlooks(outlooks.probability, np.empty(0), np.empty(0))
+    rows = scalar_differences(strategy, outlooks, assess_bars(strategy, known, cost), cost)
+    if not rows:
+        return ()
+    words = "live, the strategy would say other than in the backtest"
+    return (f"{words}, of {len(rows):,} bars, the first at {oos.index[rows[0]]}",)
 
 
 def _ends(oos: pd.DataFrame, curve: pd.DataFrame) -> pd.Index:

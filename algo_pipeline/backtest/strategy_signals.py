@@ -29,12 +29,17 @@ def strategy_signals(
     strategy : StrategyInterface
         Assesses the rows.
     """
-    conditions = market_conditions(bars, oos["base_rate"]).loc[oos.index]
-    probability = oos["probability"].to_numpy(dtype=np.float64)
-    outlooks = Outlooks(probability, *(conditions[name].to_numpy() for name in ("base_rate", "volatility")))
+    outlooks = outlooks_of(bars, oos)
     scores, limits = assess_bars(strategy, outlooks, config.round_trip_cost)
     band = strategy.band(config.round_trip_cost)
     unless_long = np.where(scores <= band.exit, int(Signal.FLAT), int(Signal.HOLD))
     signals = np.where(scores >= band.enter, int(Signal.LONG), unless_long).astype(np.int64)
     fractions = np.minimum(config.target_fraction, np.broadcast_to(limits, len(scores)))
     return Signals(signals, np.ascontiguousarray(fractions))
+
+
+def outlooks_of(bars: pd.DataFrame, oos: pd.DataFrame) -> Outlooks:
+    """What was known at the close of every out-of-sample row; parameters as for :func:`strategy_signals`."""
+    conditions = market_conditions(bars, oos["base_rate"]).loc[oos.index]
+    probability = oos["probability"].to_numpy(dtype=np.float64)
+    return Outlooks(probability, *(conditions[name].to_numpy() for name in ("base_rate", "volatility")))

@@ -15,7 +15,7 @@ from algo_pipeline.defs.feature_engineering import features, labels
 from algo_pipeline.defs.io_managers import Estimators
 from algo_pipeline.defs.partitions import SYMBOLS
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import finding_result
+from algo_pipeline.defs.shown import finding_result
 from algo_pipeline.defs.training import calibrator, model, oos_probabilities
 from algo_pipeline.research import claims
 from algo_pipeline.research.claims import Claim
@@ -182,8 +182,9 @@ def outcomes_and_base_rates_are_those_of_the_dataset(
 def trades_follow_the_configured_rules(
     pipeline: Pipeline, backtest_report: pd.DataFrame, raw_ohlcv: pd.DataFrame, oos_probabilities: pd.DataFrame
 ) -> dg.AssetCheckResult:
-    """Trade again by the settings."""
-    return finding_result(judge_rules(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report))
+    """Trade again by the settings, and ask the strategy about one bar at a time."""
+    rules = (pipeline.strategy(), pipeline.settings().backtest_config())
+    return finding_result(judge_rules(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report, *rules))
 
 
 @_check(claims.TRADES_SEE_NO_FUTURE, backtest_report, "raw_ohlcv", "oos_probabilities")

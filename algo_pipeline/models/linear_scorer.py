@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
 
 FORMAT_VERSION = 2
+_BASIS_MODULE = "algo_pipeline.models.scaled_logistic"
 _READABLE_FORMATS = (1, 2)  # before 2 there was no basis
 
 
@@ -184,11 +185,28 @@ class LinearScorer:
 
 
 def is_linear(estimator: CalibratedClassifier) -> bool:
-    """Whether a calibrated classifier is a standard scaler followed by a linear model, after a basis or not."""
-    steps = [step for _, step in getattr(estimator.model, "steps", [])]
-    if len(steps) == 3 and hasattr(steps[0], "basis"):
+    """Whether a calibrated classifier is a standard scaler followed by a linear model, after a basis or not.
+
+    Only scikit-learn's own classes and our basis count: a class derived from one of them may compute something else.
+    """
+    if not _is_sklearns(estimator.model, "pipeline"):
+        return False
+    steps = [step for _, step in estimator.model.steps]
+    if len(steps) == 3 and type(steps[0]).__module__ == _BASIS_MODULE:
         steps = steps[1:]
-    return len(steps) == 2 and hasattr(steps[0], "mean_") and hasattr(steps[1], "coef_")
+    if len(steps) != 2:
+        return False
+    scaler, classifier = steps
+    if type(scaler).__name__ != "StandardScaler" or not _is_sklearns(scaler, "preprocessing"):
+        return False
+    coefficients = getattr(classifier, "coef_", None) if _is_sklearns(classifier, "linear_model") else None
+    return bool(scaler.with_mean and scaler.with_std) and coefficients is not None and len(coefficients) == 1
+
+
+def _is_sklearns(estimator: object, package: str) -> bool:
+    """Told by its name: nothing of scikit-learn is imported here."""
+    module = type(estimator).__module__
+    return module == f"sklearn.{package}" or module.startswith(f"sklearn.{package}.")
 
 
 def expit(log_odds: FloatArray) -> FloatArray:

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from algo_pipeline.common.errors import ConfigValueError
+from algo_pipeline.common.types import FloatArray
 from algo_pipeline.data.features import FEATURE_NAMES
 from algo_pipeline.models.calibration import CalibratedClassifier, PlattCalibrator
 from algo_pipeline.models.linear_scorer import IsotonicMap, LinearScorer, PlattMap, expit, is_linear
@@ -145,6 +150,31 @@ def test_a_model_of_trees_has_no_linear_scorer() -> None:
     assert not is_linear(trees)
     with pytest.raises(ConfigValueError, match="linear"):
         LinearScorer.from_estimator(trees)
+
+
+class _Doubling(LogisticRegression):  # type: ignore[misc]
+    """Has coefficients, and does not say what they give."""
+
+    def decision_function(self, X: FloatArray) -> FloatArray:
+        return 2.0 * np.asarray(super().decision_function(X))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(PCA(n_components=5), LogisticRegression()),
+        make_pipeline(StandardScaler(with_mean=False), LogisticRegression()),
+        make_pipeline(StandardScaler(with_std=False), LogisticRegression()),
+        make_pipeline(StandardScaler(), _Doubling()),
+        make_pipeline(MinMaxScaler(), StandardScaler(), LogisticRegression()),
+    ],
+    ids=["other_scaler", "no_mean", "no_deviation", "other_classifier", "two_scalers"],
+)
+def test_what_only_looks_linear_is_scored_by_itself(model: Pipeline) -> None:
+    rows, outcomes = planted_rows(600)
+    model.fit(rows.to_numpy(), outcomes)
+    calibrated = CalibratedClassifier(model, PlattCalibrator()).fit(rows, outcomes)
+    assert not is_linear(calibrated)
 
 
 def test_an_estimator_that_does_not_know_its_features_is_refused(estimator: CalibratedClassifier) -> None:
