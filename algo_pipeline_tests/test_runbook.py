@@ -19,6 +19,7 @@ from algo_pipeline_tests.pages import DOCS, ROOT, quoted, rows, section
 PAGE = (DOCS / "runbook.md").read_text("utf-8")
 ALERTS = rows(section(PAGE, "Alerts"))
 ERRORS = rows(section(PAGE, "Errors"))
+LINES = rows(section(PAGE, "What doctor looks at"))
 RAISED_BY = {"alert", "Alert", "_raise"}
 _ERROR_HOMES = ("common", "live", "sandbox", "cli", "registry", "sources", "broker")
 
@@ -70,6 +71,19 @@ def _kinds(kind: type[AlgoPipelineError]) -> Iterator[type[AlgoPipelineError]]:
         yield from _kinds(below)
 
 
+def doctor_lines() -> set[str]:
+    """The names of all lines of ``doctor``; ``<symbol>`` for one that each symbol has."""
+    modules = [ast.parse((ROOT / "algo_pipeline" / "cli" / name).read_text()) for name in ("diagnosis.py", "doctor.py")]
+    calls = [node for module in modules for node in ast.walk(module) if isinstance(node, ast.Call)]
+    return {_line(node.args[0]) for node in calls if _name(node.func) == "checked"} - {""}
+
+
+def _line(name: ast.expr) -> str:
+    if isinstance(name, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "<symbol>" for part in name.values)
+    return str(name.value) if isinstance(name, ast.Constant) else ""
+
+
 def test_every_alert_is_explained_and_no_other() -> None:
     outcomes = {f"order_{outcome.value}" for outcome in Outcome if outcome is not Outcome.OPEN}
     alarms = {f"{kind.value}_drift" for kind in AlarmKind}
@@ -94,5 +108,15 @@ def test_every_error_is_explained_and_no_other() -> None:
 
 @pytest.mark.parametrize("row", ERRORS, ids=lambda row: row[0].strip("`"))
 def test_every_error_says_what_to_do(row: list[str]) -> None:
+    assert len(row) == 3
+    assert all(row)
+
+
+def test_every_line_of_doctor_is_explained_and_no_other() -> None:
+    assert sorted(name for row in LINES for name in quoted(row[0])) == sorted(doctor_lines())
+
+
+@pytest.mark.parametrize("row", LINES, ids=lambda row: row[0].strip("`"))
+def test_every_line_of_doctor_has_a_remedy(row: list[str]) -> None:
     assert len(row) == 3
     assert all(row)
