@@ -53,6 +53,11 @@ class FeatureChoice:
         """Whether these are the 37 and no more."""
         return self.sets == (SetIdentity(),)
 
+    @property
+    def has_standard(self) -> bool:
+        """Whether the 37 are among these."""
+        return SetIdentity() in self.sets
+
     def to_document(self) -> dict[str, Any]:
         """The columns and, unless they are the standard ones, the sets: what a recipe's hash covers."""
         own = {} if self.is_standard else {"feature_sets": [each.to_document() for each in self.sets]}

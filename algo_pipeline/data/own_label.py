@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -51,6 +52,10 @@ class OwnLabel:
                 "Return a Series of 0.0, 1.0 and NaN on the index of the bars.",
             )
         return np.asarray(found, dtype=np.float64)
+
+    def of_bar(self, bars: pd.DataFrame, bar: pd.Timestamp) -> float:
+        """That of one of the bars."""
+        return float(self.build(bars)[bars.index.get_loc(bar)]) if bar in bars.index else math.nan
 
 
 def configured_label_spec(name: str) -> LabelSpec:

@@ -27,7 +27,7 @@ from algo_pipeline.registry.champion import DeployedChampion
 from algo_pipeline.registry.watch import DeployedWatch
 from algo_pipeline.sources.catalog import make_source
 from algo_pipeline.sources.live_bars import LiveBars
-from algo_pipeline.sources.live_feed import LiveFeed
+from algo_pipeline.sources.live_feed import LiveFeed, LiveInputs
 from algo_pipeline.sources.retry import RetryPolicy
 from algo_pipeline.sources.store import BarStore
 
@@ -174,14 +174,17 @@ def _champions(
 
 
 def _challengers(settings: Settings, champions: dict[Symbol, DeployedChampion]) -> dict[Symbol, DeployedChampion]:
-    """Challengers of the same label and source as their champion; one that can't be read is no reason for anything."""
+    """Challengers of their champion's label, features and source; one that can't be read is no reason for anything."""
     store = BundleStore(settings.artifacts_dir, "challenger")
     found = {}
     for symbol, champion in champions.items() if settings.challenger else ():
         try:
             bundle = store.load(symbol)
-            if bundle is not None and (bundle.label, bundle.source) == (champion.label, champion.source):
-                found[symbol] = DeployedChampion(bundle, settings.own_classes())
+            if bundle is None or (bundle.label, bundle.source) != (champion.label, champion.source):
+                continue
+            other = DeployedChampion(bundle, settings.own_classes())
+            if other.features.choice == champion.features.choice:  # it is shown the champion's row
+                found[symbol] = other
         except AlgoPipelineError as error:
             logger.warning("The challenger of {} is not listened to: {}", symbol, error)
     return found
@@ -226,4 +229,8 @@ def _feed(
         symbol: symbol in champions and champions[symbol].learnt_from(source.name, source.venue_symbol(symbol))
         for symbol, source in sources.items()
     }
-    return LiveFeed(histories, exact)
+    inputs = {
+        symbol: LiveInputs(champion.features, champion.feature_check, champion.own_label)
+        for symbol, champion in champions.items()
+    }
+    return LiveFeed(histories, exact, inputs)

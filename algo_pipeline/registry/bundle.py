@@ -18,7 +18,7 @@ from algo_pipeline.research.promotion import Trading
 FORMAT_VERSION = 1
 _FILE_NAME = "bundle.json"
 _SHA256 = re.compile("[0-9a-f]{64}")
-_OPTIONAL = ("strategy", "base_rate", "feature_reference")
+_OPTIONAL = ("strategy", "base_rate", "feature_reference", "feature_check")
 """Fields that older bundles lack; left out where they are None, so that such a bundle keeps its hash."""
 
 
@@ -33,7 +33,7 @@ class ChampionBundle:
     recipe, recipe_hash, recipe_document : str, str, mapping
         The recipe's name, identity and definition.
     feature_names : tuple of str
-        The 37 inputs in order.
+        The inputs in order.
     scorer : mapping or None
         A linear model's coefficients and calibrator; None for other kinds.
     estimator_skops : bytes or None
@@ -54,6 +54,8 @@ class ChampionBundle:
         Share of ones in the rows that the model learnt from; left out likewise where it is not recorded.
     feature_reference : mapping or None
         What the features of those rows looked like, for the watch over their drift; left out likewise.
+    feature_check : mapping or None
+        What the user's own features were of the last of those rows; left out where there are none.
     """
 
     symbol: str
@@ -78,6 +80,7 @@ class ChampionBundle:
     strategy: Mapping[str, Any] | None = None
     base_rate: float | None = None
     feature_reference: Mapping[str, Any] | None = None
+    feature_check: Mapping[str, Any] | None = None
 
     def to_document(self) -> dict[str, Any]:
         """A JSON document; floats survive exactly."""

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from algo_pipeline.common.errors import CorruptFileError
+from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.types import FloatArray, Symbol
-from algo_pipeline.data.feature_registry import FEATURE_NAMES
+from algo_pipeline.data.feature_check import FeatureCheck
+from algo_pipeline.data.live_features import volatility_of
 from algo_pipeline.registry.bundle import ChampionBundle
-from algo_pipeline.registry.deployment import BundleScorer, bundle_estimator, bundle_strategy, bundle_trusted_types
+from algo_pipeline.registry.deployment import (
+    BundleScorer,
+    bundle_estimator,
+    bundle_features,
+    bundle_own_label,
+    bundle_strategy,
+    bundle_trusted_types,
+    unreadable,
+)
 from algo_pipeline.research.drift import FeatureReference
 
-_VOLATILITY = FEATURE_NAMES.index("realized_vol_24")
+if TYPE_CHECKING:
+    from algo_pipeline.data.labels import LabelSpec
+
+T = TypeVar("T")
 
 
 class DeployedChampion:
@@ -33,17 +46,15 @@ class DeployedChampion:
     Raises
     ------
     CorruptFileError
-        If the bundle wants other features than this program computes.
+        If the bundle wants other features than this program computes, or says of them what can't be read.
     OtherCodeError
         If it was made by a class of the user's own that is not at hand as it was.
     """
 
     def __init__(self, bundle: ChampionBundle, own: Collection[str] = ()) -> None:
-        if bundle.feature_names != FEATURE_NAMES:
-            raise CorruptFileError(
-                f"The champion of {bundle.symbol} was trained on other features than this version computes.",
-                "Run the research again to deploy a new bundle.",
-            )
+        self.features = bundle_features(bundle, own)
+        self.feature_check = _read(bundle, "feature_check", FeatureCheck.from_document)
+        self.own_label = bundle_own_label(bundle, own)
         bundle_trusted_types(bundle, own)
         self._bundle, self._own = bundle, own
         self.symbol = Symbol.parse(bundle.symbol)
@@ -63,15 +74,27 @@ class DeployedChampion:
         return (self.source, self.venue_symbol) == (source, venue_symbol)
 
     def probability(self, features: FloatArray) -> float:
-        """P(label = 1) of one row of features, shape (37,); NaN if one is NaN."""
-        if np.isnan(features).any():
+        """P(label = 1) of one row, as ``data.live_features.live_row`` has it; NaN if a feature is NaN."""
+        inputs = self.inputs(features)
+        if np.isnan(inputs).any():
             return math.nan
-        row = pd.DataFrame(features[None, :], columns=list(FEATURE_NAMES), copy=False)
+        row = pd.DataFrame(inputs[None, :], columns=list(self.features.columns), copy=False)
         return float(self._scorer.probability(row)[0])
 
+    def inputs(self, features: FloatArray) -> FloatArray:
+        """What of a row the model reads, shape (n_features,)."""
+        return features[: len(self.features.columns)]
+
     def volatility(self, features: FloatArray) -> float:
-        """``realized_vol_24`` of one row of features, shape (37,)."""
-        return float(features[_VOLATILITY])
+        """``realized_vol_24`` of one row."""
+        return volatility_of(self.features.columns, features)
+
+    @property
+    def label_spec(self) -> LabelSpec:
+        """What its probabilities are of."""
+        from algo_pipeline.data.labels import label_spec
+
+        return label_spec(self.label) if self.own_label is None else self.own_label.spec
 
     @cached_property
     def feature_reference(self) -> FeatureReference | None:
@@ -82,15 +105,17 @@ class DeployedChampion:
         CorruptFileError
             If what it says is no such thing.
         """
-        document = self._bundle.feature_reference
-        try:
-            return None if document is None else FeatureReference.from_document(document)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CorruptFileError(
-                f"The feature reference in the bundle of {self.symbol} can't be read: {error!r}.",
-                "Run the research again to deploy a new bundle.",
-            ) from error
+        return _read(self._bundle, "feature_reference", FeatureReference.from_document)
 
     @cached_property
     def _scorer(self) -> BundleScorer:
         return bundle_estimator(self._bundle, self._own)
+
+
+def _read(bundle: ChampionBundle, name: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
+    """A document within the bundle; None where it is not recorded, CorruptFileError where it can't be read."""
+    document = getattr(bundle, name)
+    try:
+        return None if document is None else read(document)
+    except (AlgoPipelineError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise unreadable(bundle, name.replace("_", " "), error) from error

@@ -12,6 +12,10 @@ import pandas as pd
 from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, OtherCodeError
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray, Symbol
+from algo_pipeline.common.user_classes import SOURCE_KEY
+from algo_pipeline.data.feature_choice import FeatureChoice
+from algo_pipeline.data.feature_registry import FEATURE_NAMES
+from algo_pipeline.data.feature_sets import FeatureSets, recorded_features
 from algo_pipeline.interfaces.strategy import StrategyInterface
 from algo_pipeline.models.linear_scorer import LinearScorer
 from algo_pipeline.registry.bundle import ChampionBundle
@@ -20,6 +24,7 @@ from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.promotion import Trading
 
 if TYPE_CHECKING:
+    from algo_pipeline.data.own_label import OwnLabel
     from algo_pipeline.models.calibration import CalibratedClassifier
     from algo_pipeline.research.dataset import Dataset
     from algo_pipeline.research.train import Recipe
@@ -43,13 +48,14 @@ class ModelOrigin:
     training_end: str
     base_rate: float | None = None
     feature_reference: Mapping[str, Any] | None = None
+    feature_check: Mapping[str, Any] | None = None
 
 
 class BundleScorer(Protocol):
     """Gives a bundle's probabilities."""
 
     def probability(self, features: pd.DataFrame) -> FloatArray:
-        """P(label = 1), shape (n,), for features of shape (n, 37)."""
+        """P(label = 1), shape (n,), for features of shape (n, n_features)."""
 
 
 def make_bundle(
@@ -83,8 +89,18 @@ def make_bundle(
         training_end=dataset.training_end.isoformat(),
         base_rate=float(dataset.target.mean()),
         feature_reference=None if reference is None else reference.to_document(),
+        feature_check=_feature_check(recipe, dataset),
     )
     return bundle_of(origin, estimator, config, trading, version, strategy)
+
+
+def _feature_check(recipe: Recipe, dataset: Dataset) -> Mapping[str, Any] | None:
+    """The user's own features of the last training row; None where all are standard ones."""
+    from algo_pipeline.data.feature_check import FeatureCheck
+
+    standard = FEATURE_NAMES if recipe.features.has_standard else ()
+    own = tuple(name for name in recipe.features.columns if name not in standard)
+    return FeatureCheck.of(dataset.features, own).to_document() if own else None
 
 
 def bundle_of(
@@ -114,6 +130,39 @@ def bundle_of(
         versions={name: package_version(name) for name in _PACKAGES},
         strategy=None if strategy is None or isinstance(strategy, ThresholdStrategy) else strategy_document(strategy),
     )
+
+
+def bundle_features(bundle: ChampionBundle, own: Collection[str] = ()) -> FeatureSets:
+    """What the bundle's model reads; parameters and errors as of its strategy."""
+    sets = bundle.recipe_document.get("feature_sets")
+    try:
+        choice = FeatureChoice.from_document({"features": bundle.feature_names, "feature_sets": sets})
+        return recorded_features(choice, own)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise unreadable(bundle, "features", error) from error
+    except OtherCodeError as error:
+        if sets is not None:
+            raise _other_code(bundle, error) from error
+        raise CorruptFileError(
+            f"The champion of {bundle.symbol} was trained on other features than this version computes.",
+            "Run the research again to deploy a new bundle.",
+        ) from error
+
+
+def bundle_own_label(bundle: ChampionBundle, own: Collection[str] = ()) -> OwnLabel | None:
+    """The label of the user's own that the bundle's model says; None for another. Errors as of its strategy."""
+    document = bundle.recipe_document.get("label", {})
+    if SOURCE_KEY not in document:  # nothing that only names a bundle waits for Numba
+        return None
+    from algo_pipeline.data.labels import LabelSpec
+    from algo_pipeline.data.own_label import recorded_label
+
+    try:
+        return recorded_label(LabelSpec.from_document(document), own)
+    except (AlgoPipelineError, KeyError, ValueError, TypeError) as error:
+        if isinstance(error, OtherCodeError):
+            raise _other_code(bundle, error) from error
+        raise unreadable(bundle, "label", error) from error
 
 
 def bundle_strategy(bundle: ChampionBundle, own: Collection[str] = ()) -> StrategyInterface:
@@ -175,6 +224,14 @@ def bundle_trusted_types(bundle: ChampionBundle, own: Collection[str] = ()) -> t
         return recorded_trusted_types(bundle.recipe_document.get("model", {}), own)
     except OtherCodeError as error:
         raise _other_code(bundle, error) from error
+
+
+def unreadable(bundle: ChampionBundle, what: str, error: Exception) -> CorruptFileError:
+    """The error of something within a bundle that is not what it has to be."""
+    return CorruptFileError(
+        f"The {what} in the bundle of {bundle.symbol} can't be read: {error!r}.",
+        "Run the research again to deploy a new bundle.",
+    )
 
 
 def _other_code(bundle: ChampionBundle, error: OtherCodeError) -> OtherCodeError:

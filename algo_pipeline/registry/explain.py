@@ -12,8 +12,7 @@ import pandas as pd
 from algo_pipeline.common.errors import OtherCodeError
 from algo_pipeline.common.storage import frame_hash
 from algo_pipeline.common.time import to_utc
-from algo_pipeline.data.feature_registry import FEATURE_NAMES, MAX_WARMUP_BARS
-from algo_pipeline.data.latest import latest_features
+from algo_pipeline.data.live_features import newest_row
 from algo_pipeline.live.hour_story import HourStory
 from algo_pipeline.models.contributions import Contributions, contributions
 from algo_pipeline.models.linear_scorer import LinearScorer
@@ -52,7 +51,7 @@ class Recomputation:
     bars : BarsUsed
         What from.
     features : mapping of str to float
-        The 37.
+        By name.
     probability : float or None
         None where too few bars are there, or a feature is unknown.
     contributions : Contributions or None
@@ -162,13 +161,16 @@ def explain(
 
 def recompute(bundle: ChampionBundle, bars: pd.DataFrame, own: Collection[str] = ()) -> Recomputation:
     """Features of the newest bar and the bundle's probability on them, as a live hour makes them."""
-    row = latest_features(bars).to_numpy()[0]
-    known = len(bars) >= MAX_WARMUP_BARS and not np.isnan(row).any()
-    probability = DeployedChampion(bundle, own).probability(row) if known else None
+    champion = DeployedChampion(bundle, own)
+    row = newest_row(champion.features, bars)
+    inputs = champion.inputs(row)
+    known = len(bars) >= champion.features.warmup_bars and not np.isnan(inputs).any()
+    probability = champion.probability(row) if known else None
     parts = None
     if known and bundle.scorer is not None:
-        parts = contributions(LinearScorer.from_document(bundle.scorer), row)
-    return Recomputation(_bars_used(bars), dict(zip(FEATURE_NAMES, row.tolist(), strict=True)), probability, parts)
+        parts = contributions(LinearScorer.from_document(bundle.scorer), inputs)
+    values = dict(zip(champion.features.columns, inputs.tolist(), strict=True))
+    return Recomputation(_bars_used(bars), values, probability, parts)
 
 
 def _bars_used(bars: pd.DataFrame) -> BarsUsed:

@@ -157,7 +157,7 @@ def _bundle(
     from algo_pipeline.models.calibration import TRUSTED_TYPES
     from algo_pipeline.models.catalog import recorded_trusted_types
 
-    origin = stored_origin(stored)
+    origin = stored_origin(stored, wish.own)
     require_fitting(
         origin,
         wish.version,
@@ -167,7 +167,7 @@ def _bundle(
         real_account=wish.real_account,
     )
     if kept is not None:  # runs do not record it
-        origin = replace(origin, feature_reference=kept.feature_reference)
+        origin = replace(origin, feature_reference=kept.feature_reference, feature_check=kept.feature_check)
     also_trusted = recorded_trusted_types(origin.recipe_document["model"], wish.own)
     estimator = registry.load_estimator(stored.version, (*TRUSTED_TYPES, *also_trusted))
     return bundle_of(origin, estimator, wish.config, trading, stored.version, wish.strategy)

@@ -88,7 +88,7 @@ def reproduce(run: LoggedRun, stored: pd.DataFrame, own: Collection[str] = ()) -
     """
     lineage = run.lineage()
     bars = bars_of(lineage, stored)
-    made = run_research(bars, Recipe.from_document(lineage.recipe, own))
+    made = run_research(bars, Recipe.from_document(lineage.recipe, own), own=own)
     stages = (
         _bars_stage(run, lineage, bars),
         compare_dataset(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection
 
 from algo_pipeline.common.errors import NotDeployableError, RegistryError
 from algo_pipeline.common.storage import json_hash
-from algo_pipeline.data.feature_registry import FEATURE_NAMES
+from algo_pipeline.data.feature_choice import STANDARD_CHOICE, FeatureChoice
+from algo_pipeline.data.feature_sets import recorded_features
 from algo_pipeline.registry.bundle import ChampionBundle
 from algo_pipeline.registry.deployment import ModelOrigin
 from algo_pipeline.registry.records import StoredModel
@@ -16,8 +16,15 @@ _TEXTS = ("symbol", "label", "source", "venue_symbol", "recipe", "recipe_hash", 
 _SIMULATED = "simulated"
 
 
-def stored_origin(stored: StoredModel) -> ModelOrigin:
+def stored_origin(stored: StoredModel, own: Collection[str] = ()) -> ModelOrigin:
     """What a bundle must say of a registered version, from the record of its run.
+
+    Parameters
+    ----------
+    stored : StoredModel
+        The version.
+    own : collection of str
+        The user's own classes that the settings of this machine name.
 
     Raises
     ------
@@ -25,6 +32,8 @@ def stored_origin(stored: StoredModel) -> ModelOrigin:
         If the record lacks something, or its recipe is not the one that its hash names.
     NotDeployableError
         If it was trained on other features than this version computes.
+    OtherCodeError
+        If it was trained on those of a class of the user's own that is not at hand as it was.
     """
     texts = {name: _recorded(stored, name) for name in _TEXTS}
     if json_hash(stored.recipe_document) != texts["recipe_hash"]:
@@ -32,7 +41,7 @@ def stored_origin(stored: StoredModel) -> ModelOrigin:
             f"The recipe in config.json of {_name(stored)} is not the one that was trained: its hash differs.",
             "Promote another version, or train anew: `algo-pipeline research`.",
         )
-    _require_our_features(stored)
+    _require_our_features(stored, own)
     base_rate = float(_recorded(stored, "base_rate"))
     return ModelOrigin(
         **texts,
@@ -40,6 +49,7 @@ def stored_origin(stored: StoredModel) -> ModelOrigin:
         feature_names=stored.feature_names,
         base_rate=base_rate,
         feature_reference=None,
+        feature_check=None,
     )
 
 
@@ -91,13 +101,22 @@ def _unfitting(
     return NotDeployableError(words, way)
 
 
-def _require_our_features(stored: StoredModel) -> None:
-    given: Mapping[str, Any] = stored.recipe_document
-    if not tuple(given.get("features", ())) == stored.feature_names == FEATURE_NAMES:
+def _require_our_features(stored: StoredModel, own: Collection[str]) -> None:
+    if _our_features(stored, own) != stored.feature_names:
         raise NotDeployableError(
             f"{_name(stored)} was trained on other features than this version of the program computes.",
             "Promote another version, or train anew: `algo-pipeline research`.",
         )
+
+
+def _our_features(stored: StoredModel, own: Collection[str]) -> tuple[str, ...] | None:
+    """The features of its recipe, as they are computed here; None where this version has others."""
+    if "features" not in stored.recipe_document:
+        return None
+    choice = FeatureChoice.from_document(stored.recipe_document)
+    if "feature_sets" not in stored.recipe_document and choice != STANDARD_CHOICE:
+        return None
+    return recorded_features(choice, own).columns
 
 
 def _recorded(stored: StoredModel, name: str) -> str:

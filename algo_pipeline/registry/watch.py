@@ -35,9 +35,7 @@ class DeployedWatch:
 
     def label(self, symbol: Symbol) -> LabelSpec:
         """What the symbol's probabilities are of."""
-        from algo_pipeline.data.labels import label_spec
-
-        return label_spec(self._champions[symbol].label)
+        return self._champions[symbol].label_spec
 
     def outcome(self, symbol: Symbol, bar: pd.Timestamp) -> float:
         """The label of an earlier bar."""
@@ -45,8 +43,9 @@ class DeployedWatch:
 
     def bins(self, symbol: Symbol, features: FloatArray) -> str:
         """Where a row of features lies among the training rows; empty for a bundle that does not say."""
-        reference = self._champions[symbol].feature_reference
-        return "" if reference is None else reference.bins(features)
+        champion = self._champions[symbol]
+        reference = champion.feature_reference
+        return "" if reference is None else reference.bins(champion.inputs(features))
 
     def strangest(self, symbol: Symbol, bins: Sequence[str]) -> Drift | None:
         """The feature furthest towards its limit; None for a bundle without a reference, or too few rows."""
