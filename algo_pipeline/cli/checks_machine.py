@@ -79,11 +79,12 @@ def mlflow_store(settings: Settings) -> Check:
     path = Path(uri.removeprefix(_SQLITE))
     if uri.startswith(_SQLITE) and not path.exists():
         return ok("mlflow store", f"{path} will be made by the first research run")
+    from algo_pipeline.data.label_name import label_name
     from algo_pipeline.registry.mlflow_registry import CHAMPION, MlflowRegistry
     from algo_pipeline.registry.records import registered_model_name
 
     symbol = settings.parsed_symbols()[0]
-    name = registered_model_name(symbol, settings.label)
+    name = registered_model_name(symbol, label_name(settings.label))
     version = MlflowRegistry.configured(settings).alias_version(name, CHAMPION)
     champion = "no champion" if version is None else f"champion version {version}"
     return ok("mlflow store", f"it answers: {champion} of {symbol}")

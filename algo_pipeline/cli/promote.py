@@ -76,6 +76,7 @@ def _only_symbol(settings: Settings) -> Symbol:
 def _wish(settings: Settings, symbol: Symbol, version: str, reason: str, trade: bool | None) -> HandPromotion:
     from algo_pipeline.broker.auth import can_trade
     from algo_pipeline.common.paper import is_loopback
+    from algo_pipeline.data.own_label import configured_label_spec
     from algo_pipeline.registry.hand_promotion import HandPromotion
     from algo_pipeline.research.promotion import Policy
 
@@ -86,7 +87,7 @@ def _wish(settings: Settings, symbol: Symbol, version: str, reason: str, trade: 
         reason=reason,
         who=_user(),
         trade=trade,
-        label=settings.label,
+        label=configured_label_spec(settings.label).name,
         source=settings.data_source,
         config=settings.backtest_config(),
         strategy=_strategy(settings),
@@ -97,13 +98,13 @@ def _wish(settings: Settings, symbol: Symbol, version: str, reason: str, trade: 
 
 
 def _strategy(settings: Settings) -> StrategyInterface:
-    from algo_pipeline.data.labels import label_spec
+    from algo_pipeline.data.own_label import configured_label_spec
     from algo_pipeline.strategy.catalog import configured_strategy
 
     return configured_strategy(
         settings.strategy,
         settings.backtest_config(),
-        horizon_bars=label_spec(settings.label).horizon_bars,
+        horizon_bars=configured_label_spec(settings.label).horizon_bars,
         edge_multiple=settings.edge_multiple,
         kelly_fraction=settings.kelly_fraction,
         parameters=settings.strategy_parameters,

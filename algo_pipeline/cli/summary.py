@@ -64,8 +64,10 @@ def _facts(settings: Settings, outcome: RunOutcome) -> dict[str, Any]:
 
 
 def _title(settings: Settings) -> str:
+    from algo_pipeline.data.label_name import label_name
+
     bars = "SIMULATED bars" if settings.data_source == "simulated" else f"{settings.data_source} bars"
-    return f"{settings.label}, {settings.model}+{settings.calibrator} on {bars}, out of sample"
+    return f"{label_name(settings.label)}, {settings.model}+{settings.calibrator} on {bars}, out of sample"
 
 
 def _table(done: list[dict[str, Any]]) -> Table:

@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import InsufficientHistoryError
-from algo_pipeline.data.feature_registry import MAX_WARMUP_BARS
-from algo_pipeline.data.features import build_features
+from algo_pipeline.data.feature_sets import STANDARD_SETS, FeatureSets
 
 COMPARED_HOURS = 2_000
-HOURS_TO_FETCH = COMPARED_HOURS + MAX_WARMUP_BARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +40,28 @@ class FeatureSkew:
         return str(self.table.index[0])
 
 
-def feature_skew(reference: pd.DataFrame, other: pd.DataFrame, n_hours: int = COMPARED_HOURS) -> FeatureSkew:
+def hours_to_fetch(sets: FeatureSets = STANDARD_SETS) -> int:
+    """Bars of each source that a comparison needs."""
+    return COMPARED_HOURS + sets.warmup_bars
+
+
+def feature_skew(
+    reference: pd.DataFrame,
+    other: pd.DataFrame,
+    n_hours: int = COMPARED_HOURS,
+    sets: FeatureSets = STANDARD_SETS,
+) -> FeatureSkew:
     """Compare the features of two bar histories on the last hours on which both have every feature.
 
     Parameters
     ----------
     reference, other : pd.DataFrame
         Valid bars: of the source that a model learnt from, and of the one that it is to decide on. Each needs
-        ``MAX_WARMUP_BARS`` more than are to be compared.
+        ``sets.warmup_bars`` more than are to be compared.
     n_hours : int
         Hours to compare, at most.
+    sets : FeatureSets
+        Of which features.
 
     Raises
     ------
@@ -60,12 +70,12 @@ def feature_skew(reference: pd.DataFrame, other: pd.DataFrame, n_hours: int = CO
     InsufficientHistoryError
         If fewer than two hours can be compared.
     """
-    ours, theirs = build_features(reference).dropna(), build_features(other).dropna()
+    ours, theirs = sets.build(reference).dropna(), sets.build(other).dropna()
     hours = ours.index.intersection(theirs.index)[-n_hours:]
     if len(hours) < 2:
         raise InsufficientHistoryError(
             f"The two sources have {len(hours)} hours with all features in common; at least 2 are needed.",
-            f"Each needs more than {MAX_WARMUP_BARS} bars of the same time.",
+            f"Each needs more than {sets.warmup_bars} bars of the same time.",
         )
     ours, theirs = ours.loc[hours], theirs.loc[hours]
     apart, deviation = (theirs - ours).abs().to_numpy(), ours.std(ddof=1).to_numpy()

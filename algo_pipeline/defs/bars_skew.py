@@ -5,7 +5,8 @@ import pandas as pd
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.time import BAR
 from algo_pipeline.common.types import Symbol
-from algo_pipeline.data.skew import HOURS_TO_FETCH, FeatureSkew, feature_skew
+from algo_pipeline.data.feature_sets import configured_features
+from algo_pipeline.data.skew import FeatureSkew, feature_skew, hours_to_fetch
 from algo_pipeline.defs.sources import source_options
 from algo_pipeline.sources.catalog import make_source
 
@@ -20,6 +21,7 @@ def measured_skew(settings: Settings, symbol: Symbol, learnt: str, live: str, no
     InsufficientHistoryError
         If they have too few hours in common.
     """
-    start, options = now.floor("h") - HOURS_TO_FETCH * BAR, source_options(settings)
+    sets, options = configured_features(settings.features), source_options(settings)
+    start = now.floor("h") - hours_to_fetch(sets) * BAR
     reference, other = (make_source(name, options).fetch_bars(symbol, start, now) for name in (learnt, live))
-    return feature_skew(reference, other)
+    return feature_skew(reference, other, sets=sets)

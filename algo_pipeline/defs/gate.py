@@ -11,7 +11,7 @@ from algo_pipeline.common.errors import AlgoPipelineError, OtherCodeError
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.registry.bundle import ChampionBundle
-from algo_pipeline.registry.deployment import bundle_estimator
+from algo_pipeline.registry.deployment import bundle_estimator, bundle_features, bundle_own_label
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.promotion import Candidate, Champion
 from algo_pipeline.research.splits import SplitPlan
@@ -22,14 +22,26 @@ if TYPE_CHECKING:
 
 def occupant(bundle: ChampionBundle, pipeline: Pipeline) -> str | None:
     """Why a deployed champion can't be compared with what this run made, or None if it can."""
-    settings = pipeline.settings()
-    if (bundle.label, bundle.source) == (settings.label, settings.data_source):
-        return None
+    settings, recipe = pipeline.settings(), pipeline.recipe()
+    what = f"{bundle.label} from {bundle.source}"
+    if (bundle.label, bundle.source) == (recipe.label, settings.data_source):
+        if set(bundle.feature_names) <= set(recipe.features.columns) or not _is_at_hand(bundle, pipeline):
+            return None
+        what = "from other features"
     path = pipeline.bundles().path(Symbol.parse(bundle.symbol))
     return (
-        f"the champion in place learnt {bundle.label} from {bundle.source} and can't be compared; "
+        f"the champion in place learnt {what} and can't be compared; "
         f"move {path} away to make room, or use another ALGO_TRADER_ARTIFACTS_DIR"
     )
+
+
+def _is_at_hand(bundle: ChampionBundle, pipeline: Pipeline) -> bool:
+    """Whether whatever computes the champion's features is as it was, so that it can trade."""
+    try:
+        bundle_features(bundle, pipeline.settings().own_classes())
+    except OtherCodeError:
+        return False
+    return True
 
 
 def candidate_of(pipeline: Pipeline, symbol: Symbol, data: Dataset, oos: pd.DataFrame, bars: pd.DataFrame) -> Candidate:
@@ -60,18 +72,20 @@ def champion_of(
     classes = pipeline.settings().own_classes()
     try:
         scorer = bundle_estimator(bundle, classes)
+        inputs = data.only(bundle_features(bundle, classes).columns)
+        bundle_own_label(bundle, classes)
     except OtherCodeError as error:
         logger.warning("The candidate is judged as a first model: {}", error)
         return None
-    own = oos.assign(probability=scorer.probability(data.features.loc[oos.index]))
+    own = oos.assign(probability=scorer.probability(inputs.features.loc[oos.index]))
     recipe_hash, recipe_oos, candidate = bundle.recipe_hash, oos, pipeline.recipe()
     recipe = _on_these_folds(bundle.recipe_document, candidate, classes)
     if recipe is None or recipe == candidate:
         # The champion itself is compared, as for a refresh.
         recipe_hash = candidate.hash
     else:
-        calibrated = fit_calibrators(data, splits, recipe, fit_models(data, splits, recipe))
-        recipe_oos = stitch_probabilities(data, splits, calibrated)
+        calibrated = fit_calibrators(inputs, splits, recipe, fit_models(inputs, splits, recipe))
+        recipe_oos = stitch_probabilities(inputs, splits, calibrated)
     return Champion(recipe_hash, pd.Timestamp(bundle.training_end), bundle.trading, own, recipe_oos)
 
 

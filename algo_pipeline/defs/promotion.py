@@ -223,7 +223,7 @@ def _entry(
         at=utc_now().isoformat(),
         who=GATE,
         symbol=str(symbol),
-        label=settings.label,
+        label=pipeline.recipe().label,
         candidate_version=version.version,
         from_version=previous,
         to_version=version.version if decision.deployed else previous,

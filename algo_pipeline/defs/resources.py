@@ -138,13 +138,15 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
     def strategy(self, label: str | None = None) -> "StrategyInterface":
         """What turns probabilities of a label, the traded one unless another is named, into signals and sizes."""
         from algo_pipeline.data.labels import label_spec
+        from algo_pipeline.data.own_label import configured_label_spec
         from algo_pipeline.strategy.catalog import configured_strategy
 
-        settings = self.settings()
+        settings, traded = self.settings(), configured_label_spec(self.settings().label)
+        spec = traded if label in (None, traded.name) else label_spec(label)
         return configured_strategy(
             settings.strategy,
             settings.backtest_config(),
-            horizon_bars=label_spec(label or settings.label).horizon_bars,
+            horizon_bars=spec.horizon_bars,
             edge_multiple=settings.edge_multiple,
             kelly_fraction=settings.kelly_fraction,
             parameters=settings.strategy_parameters,
