@@ -27,6 +27,7 @@ _REPORT = (  # a report brings its own script: it runs as a page of no origin, a
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
     "frame-ancestors 'none'"
 )
+Endpoint = Callable[[Request], Response]
 _POLICY = "content-security-policy"
 _HEADERS: Mapping[str, str] = MappingProxyType(
     {
@@ -40,39 +41,43 @@ _HEADERS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def build_app(settings: Settings, now: Callable[[], pd.Timestamp], allowed_hosts: Sequence[str] = ()) -> Starlette:
+def build_app(
+    settings: Settings, reader: Reader, now: Callable[[], pd.Timestamp], allowed_hosts: Sequence[str] = ()
+) -> Starlette:
     """The application.
 
     Parameters
     ----------
     settings : Settings
         Whose account it shows; their secrets never leave it.
+    reader : Reader
+        Of the same settings.
     now : callable
         This machine's clock.
     allowed_hosts : sequence of str
         Names beside this machine's own under which it may be asked; others are refused, as a web page elsewhere could
         otherwise read it through the reader's browser.
     """
-    pages = _Pages(settings, now)
+    pages = _Pages(reader, Texts(settings), now)
     routes = [
-        Route("/", pages.page),
-        Route("/data.json", pages.data),
-        Route("/metrics", pages.metrics),
+        Route("/", _guarded(pages.page)),
+        Route("/data.json", _guarded(pages.data)),
+        Route("/metrics", _guarded(pages.metrics)),
         Route("/healthz", pages.health),
-        Route("/reports/{slug}", pages.report),
+        Route("/reports/{slug}", _guarded(pages.report)),
     ]
     middleware = [
         Middleware(_SecurityHeaders),
         Middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_HOSTS, *allowed_hosts], www_redirect=False),
     ]
-    return Starlette(routes=routes, middleware=middleware, exception_handlers={Exception: _failed})
+    return Starlette(routes=routes, middleware=middleware)
 
 
 class _Pages:
     """The endpoints; each is called in a thread of its own."""
 
-    def __init__(self, settings: Settings, now: Callable[[], pd.Timestamp]) -> None:
-        self._now, self._reader, self._texts = now, Reader(settings), Texts(settings)
+    def __init__(self, reader: Reader, texts: Texts, now: Callable[[], pd.Timestamp]) -> None:
+        self._reader, self._texts, self._now = reader, texts, now
 
     def page(self, request: Request) -> Response:
         refreshes = request.query_params.get("refresh") != "off"
@@ -116,7 +121,14 @@ class _SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def _failed(request: Request, error: Exception) -> Response:
-    """No traceback reaches a reader; the log has it."""
-    logger.opt(exception=error).error("{} could not be answered.", request.url.path)
-    return PlainTextResponse("This page could not be made. The log of the dashboard says why.", 500)
+def _guarded(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, with the log and not the reader told what went wrong."""
+
+    def guarded(request: Request) -> Response:
+        try:
+            return endpoint(request)
+        except Exception as error:
+            logger.opt(exception=error).error("{} could not be answered.", request.url.path)
+            return PlainTextResponse("This could not be made. The log algo_pipeline.log says why.", 500)
+
+    return guarded

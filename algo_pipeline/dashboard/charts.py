@@ -97,8 +97,8 @@ def _slippage(fills: Sequence[FillCost], assumed_bps: float, size: str, width: i
     for place in kept:
         kind = "f-strategy" if fills[place].side == "buy" else "f-deployed"
         parts.append(drawing.dot(frame, place + 1.0, float(values[place]), kind, radius))
-    labels = [(1.0, f"{fills[0].bar:%Y-%m-%d}"), (float(len(fills)), f"{fills[-1].bar:%Y-%m-%d}")]
-    parts.append(drawing.x_axis(frame, labels if len(fills) > 1 else labels[:1]))
+    labels = [(place, f"{fill.bar:%Y-%m-%d}") for place, fill in zip(x_range, (fills[0], fills[-1]), strict=True)]
+    parts.append(drawing.x_axis(frame, labels if labels[0][1] != labels[1][1] else labels[:1]))
     words = f"Slippage of {len(fills)} fills in basis points; {number(assumed_bps, 1)} are assumed."
     return drawing.picture(size, width, height, words, parts)
 

@@ -14,7 +14,7 @@ from algo_pipeline.common.types import FloatArray
 SIZES = (("narrow", 344, 240), ("medium", 700, 280), ("wide", 1000, 300))
 """Class, width and height in pixels: the page shows the one that fits, so that text keeps its size."""
 
-_LABEL_PX = 86
+_LABEL_PX, _EDGE_PX = 64, 24
 _TOP, _BOTTOM, _RIGHT = 12, 24, 6
 
 
@@ -119,12 +119,13 @@ def y_axis(frame: Frame, text: Callable[[float], str]) -> Markup:
 
 
 def x_axis(frame: Frame, labels: Sequence[tuple[float, str]]) -> Markup:
-    """Labels along the bottom; the first and the last stay within the picture."""
+    """Labels along the bottom; those at the edges stay within the picture."""
     parts = []
-    for place, (value, text) in enumerate(labels):
-        anchor = "start" if place == 0 else "end" if place == len(labels) - 1 else "middle"
+    for value, text in labels:
+        at = frame.x(value)
+        anchor = "start" if at < frame.left + _EDGE_PX else "end" if at > frame.width - _EDGE_PX else "middle"
         label = Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>')
-        parts.append(label.format(frame.x(value), frame.height - 6, anchor, text))
+        parts.append(label.format(at, frame.height - 6, anchor, text))
     return Markup("").join(parts)
 
 

@@ -1,10 +1,10 @@
-"""What was made of a file, until the file changes."""
+"""What was made of a file or of values, until they change."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 Made = TypeVar("Made")
 Mark = tuple[int, int, int] | None
@@ -25,6 +25,19 @@ class FileCache:
         made = make()
         self._kept[path, purpose] = (mark, made)
         return made
+
+
+class Latest(Generic[Made]):
+    """The value that was made last, until another is asked for."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[object, Made] | None = None
+
+    def get(self, key: object, make: Callable[[], Made]) -> Made:
+        """What ``make`` makes, unless ``key`` equals that of the last time."""
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, make())
+        return self._kept[1]
 
 
 def file_mark(path: Path) -> Mark:

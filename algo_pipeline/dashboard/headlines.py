@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from algo_pipeline.common.formatting import count, minute, number, percent
-from algo_pipeline.dashboard.view import View
+from algo_pipeline.dashboard.view import TimeSource, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,9 @@ def account_state(view: View) -> AccountState:
         return AccountState("bad", "Kill switch", "The drawdown reached its limit: nothing is bought until you resume.")
     if status["halted"] is not None:
         return AccountState("bad", "Halted", "A person halted trading: nothing is bought until it is resumed.")
+    if view.time.source is TimeSource.JOURNAL:
+        text = "A rehearsal's account: its sandbox is not running, and nothing is decided any more."
+        return AccountState("idle", "Rehearsal", text)
     if status["overdue"] is not None:
         hours = count(status["overdue"]["hours"])
         return AccountState("bad", "Overdue", f"{hours} h have passed without a decision: is the daemon running?")
@@ -57,7 +60,7 @@ def headlines(view: View) -> list[Headline]:
     limit = percent(status["kill_switch"]["max_drawdown"], 0)
     held = ", ".join(row["symbol"] for row in status["positions"]) or "all in cash"
     return [
-        Headline("Equity", f"{number(status['equity'], 2)} USD", f"at the close of {minute(status['as_of_bar'])}"),
+        Headline("Equity, USD", number(status["equity"], 2), f"at the close of {minute(status['as_of_bar'])}"),
         Headline("Since the start", percent(view.equity.total_return, 2, signed=True), "by trading alone"),
         Headline("Drawdown", percent(status["drawdown"], 2), f"limit {limit}"),
         Headline("Invested", percent(share, 1), held),

@@ -24,7 +24,7 @@ from algo_pipeline.dashboard.headlines import account_state, headlines
 from algo_pipeline.dashboard.status import obstacles
 from algo_pipeline.dashboard.view import ALERTS_SHOWN, FILLS_SHOWN, ChampionView, EquityView, View, newest
 
-_BARS_LISTED = 12
+_BARS_LISTED, _BARS_FOLDED = 6, 48
 _ROWS = 12
 
 
@@ -87,11 +87,13 @@ def _context(view: View) -> dict[str, Any]:
         "n_decided_bars": len(bars),
         "probability_charts": list(_probability_charts(decisions, view.champions)),
         "decisions": [row for row in reversed(decisions) if row["bar"] in bars[-_BARS_LISTED:]],
+        "earlier": [row for row in reversed(decisions) if row["bar"] in bars[-_BARS_FOLDED:-_BARS_LISTED]],
         "drawdown_used": min(1.0, status["drawdown"] / status["kill_switch"]["max_drawdown"]),
         "slippage_chart": _slippage_chart(view),
         "fills": newest(view.costs.fills, FILLS_SHOWN),
         "alerts": newest(view.alerts, ALERTS_SHOWN),
         "alert_counts": _alert_counts(view),
+        "age": _age,
     }
 
 
@@ -139,7 +141,12 @@ def _slippage_chart(view: View) -> Markup:
 
 def _alert_counts(view: View) -> str:
     told = [f"{count(n)} {severity.value}" for severity, n in view.alert_counts().items() if n]
-    return f"{', '.join(told)} since the start."
+    n = len(view.alerts)
+    return f"{count(n)} alert{'s' if n != 1 else ''} since the start: {', '.join(told)}."
+
+
+def _age(days: int) -> str:
+    return f"{count(days)} day{'s' if days != 1 else ''} ago" if days else "today"
 
 
 def _source(text: Markup) -> str:

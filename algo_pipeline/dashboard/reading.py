@@ -12,16 +12,26 @@ import pandas as pd
 
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import AlgoPipelineError
-from algo_pipeline.common.types import FloatArray, Symbol
+from algo_pipeline.common.types import Symbol
 from algo_pipeline.dashboard.clock import page_time
 from algo_pipeline.dashboard.expectation import account_returns
-from algo_pipeline.dashboard.file_cache import FileCache
+from algo_pipeline.dashboard.file_cache import FileCache, Latest, file_mark
 from algo_pipeline.dashboard.journal_reading import FollowedJournal
 from algo_pipeline.dashboard.research_reading import ResearchFiles
 from algo_pipeline.dashboard.status import BrokerAnswer, status_document
-from algo_pipeline.dashboard.view import ChampionView, Links, Problem, View, costs_view, equity_view
+from algo_pipeline.dashboard.view import (
+    ChampionView,
+    CostsView,
+    EquityView,
+    Links,
+    Problem,
+    View,
+    costs_view,
+    equity_view,
+)
 from algo_pipeline.live.alert_reading import read_alerts
 from algo_pipeline.live.alerts import ALERTS_FILE, Alert
+from algo_pipeline.live.tally import JournalTally
 from algo_pipeline.research.promotion import Trading
 
 BARS_OF_DECISIONS = 168
@@ -44,6 +54,7 @@ class Reader:
         self._journal = FollowedJournal(self._live)
         self._research = ResearchFiles(settings.artifacts_dir)
         self._cache = FileCache()
+        self._equity, self._costs = Latest[EquityView](), Latest[CostsView]()
         self._lock = threading.Lock()
 
     def view(self, wall: pd.Timestamp) -> View:
@@ -73,8 +84,8 @@ class Reader:
             status=status_document(settings, state, tally, broker, wall, BARS_OF_DECISIONS),
             has_started=tally.offset > 0,
             is_journal_whole=self._journal.problem is None,
-            equity=equity_view(tally, self._expected(champions, tolerant)),
-            costs=costs_view(tally, settings.slippage_bps, settings.fee_bps),
+            equity=self._equity_view(tally, champions, tolerant),
+            costs=self._costs.get(tally.last_hash, lambda: costs_view(tally, settings.slippage_bps, settings.fee_bps)),
             alerts=self._alerts(tolerant),
             champions=champions,
             links=Links(f"http://{_HOST}:{settings.dagster_port}", f"http://{_HOST}:{settings.mlflow_port}"),
@@ -94,14 +105,16 @@ class Reader:
         is_its_own = report.get("recipe_hash") == champion.recipe_hash
         return replace(champion, verdict=str(report.get("verdict", "")), is_verdict_its_own=is_its_own, gate=gate)
 
-    def _expected(self, champions: Sequence[ChampionView], tolerant: _Tolerant) -> FloatArray:
-        """Hourly returns of the backtests of all symbols that may trade; empty where one is missing."""
+    def _equity_view(self, tally: JournalTally, champions: Sequence[ChampionView], tolerant: _Tolerant) -> EquityView:
+        """The session beside the backtests of all symbols that may trade; beside nothing where one is missing."""
         symbols = [Symbol.parse(each.symbol) for each in champions if each.trading == Trading.ON.value]
         curves = [
             tolerant(f"The backtest of {symbol}", partial(self._research.curve, symbol), None) for symbol in symbols
         ]
         known = [curve for curve in curves if curve is not None]
-        return account_returns(known if len(known) == len(symbols) else [])
+        shown = known if len(known) == len(symbols) else []
+        key = (tally.last_hash, [file_mark(self._research.curve_path(symbol)) for symbol in symbols], len(shown))
+        return self._equity.get(key, lambda: equity_view(tally, account_returns(shown)))
 
     def _alerts(self, tolerant: _Tolerant) -> tuple[Alert, ...]:
         path, read = self._live / ALERTS_FILE, partial(read_alerts, self._live)

@@ -35,6 +35,10 @@ class ResearchFiles:
         """Where the page of a symbol's backtest is, or would be."""
         return self._backtests / symbol.slug / "report.html"
 
+    def curve_path(self, symbol: Symbol) -> Path:
+        """Where its equity curve is, or would be."""
+        return self._backtests / symbol.slug / "equity_curve.csv"
+
     def champion(self, symbol: Symbol, now: pd.Timestamp) -> ChampionView:
         """The deployed model as far as its own file tells; its age is at ``now``."""
         bundle = self._cache.get(self._bundles.path(symbol), "bundle", lambda: self._bundles.load(symbol))
@@ -75,7 +79,7 @@ class ResearchFiles:
 
     def curve(self, symbol: Symbol) -> pd.Series[float] | None:
         """Equity at close of a symbol's last backtest by the bar's open time; None if there is none."""
-        path = self._backtests / symbol.slug / "equity_curve.csv"
+        path = self.curve_path(symbol)
         return self._cache.get(path, "curve", lambda: _curve(path))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Sequence
 
 import uvicorn
@@ -11,6 +12,7 @@ from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.time import utc_now
 from algo_pipeline.dashboard.app import build_app
+from algo_pipeline.dashboard.reading import Reader
 
 _BACKLOG = 128
 
@@ -29,8 +31,11 @@ def serve(settings: Settings, host: str, port: int, allowed_hosts: Sequence[str]
     DashboardError
         If it can't listen there.
     """
-    app = build_app(settings, utc_now, allowed_hosts)
+    reader = Reader(settings)
+    app = build_app(settings, reader, utc_now, allowed_hosts)
     with listening(host, port) as listener:
+        # A journal of years takes seconds the first time: before anybody asks, and without keeping them waiting.
+        threading.Thread(target=reader.view, args=(utc_now(),), daemon=True, name="first reading").start()
         shown = f"[{host}]" if ":" in host else host
         tell(f"http://{shown}:{listener.getsockname()[1]}")
         server = uvicorn.Server(

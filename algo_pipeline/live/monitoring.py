@@ -120,9 +120,11 @@ class SessionTally:
         self._closes: dict[pd.Timestamp, dict[str, float | None]] = {}
         self._references: dict[str, float | None] = {}
         self._results: dict[str, JournalLine] = {}
+        self._made: SessionFigures | None = None
 
     def take(self, line: JournalLine) -> None:
         """Count the journal's next line."""
+        self._made = None
         self._money.read(line)
         if line.event is Event.MARK:
             self._closes[line.timestamp] = line.details["closes"]
@@ -134,10 +136,10 @@ class SessionTally:
 
     def figures(self) -> SessionFigures:
         """The figures of the lines so far."""
-        fills = _fills(self._results.values(), self._references)
-        return SessionFigures(
-            _series(self._money.equity), _series(self._money.adjustments), _frame(self._closes), fills
-        )
+        if self._made is None:
+            money, fills = self._money, _fills(self._results.values(), self._references)
+            self._made = SessionFigures(_series(money.equity), _series(money.adjustments), _frame(self._closes), fills)
+        return self._made
 
 
 def session_figures(lines: Iterable[JournalLine]) -> SessionFigures:

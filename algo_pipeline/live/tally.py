@@ -80,7 +80,7 @@ class JournalTally:
         self.newest_decision_at = line.at
         self._decided.setdefault(line.timestamp, []).append(line)
         if len(self._decided) > DECIDED_BARS_KEPT:
-            del self._decided[min(self._decided)]
+            del self._decided[next(iter(self._decided))]
 
 
 def tally_of(lines: Iterable[JournalLine]) -> JournalTally:

@@ -48,9 +48,11 @@ class ShadowTally:
         self._issued: dict[tuple[Symbol, pd.Timestamp], float] = {}
         self._shadows: dict[Symbol, dict[pd.Timestamp, tuple[float, str]]] = {}
         self._outcomes: dict[Symbol, dict[pd.Timestamp, int]] = {}
+        self._made: tuple[ShadowScore, ...] | None = None
 
     def take(self, line: JournalLine) -> None:
         """Count the journal's next line."""
+        self._made = None
         if line.symbol is None or line.prob is None:
             return
         if line.event is Event.SHADOW:
@@ -62,10 +64,13 @@ class ShadowTally:
 
     def scores(self) -> tuple[ShadowScore, ...]:
         """A score per symbol whose challenger has a known hour."""
-        scores = (
-            _score(symbol, said, self._issued, self._outcomes.get(symbol, {})) for symbol, said in self._shadows.items()
-        )
-        return tuple(score for score in scores if score is not None)
+        if self._made is None:
+            known = (
+                _score(symbol, said, self._issued, self._outcomes.get(symbol, {}))
+                for symbol, said in self._shadows.items()
+            )
+            self._made = tuple(score for score in known if score is not None)
+        return self._made
 
 
 def shadow_scores(lines: Iterable[JournalLine]) -> tuple[ShadowScore, ...]:
