@@ -51,7 +51,7 @@ def alias(settings: Settings, symbol: Symbol) -> Iterator[Check]:
     from algo_pipeline.registry.mlflow_registry import MlflowRegistry
     from algo_pipeline.registry.moved_alias import moved_alias
 
-    moved = moved_alias(MlflowRegistry(uri), bundle)
+    moved = moved_alias(MlflowRegistry.configured(settings), bundle)
     name = f"alias {symbol}"
     if moved is None:
         yield ok(name, f"MLflow's champion is the deployed version {bundle.model_version}")

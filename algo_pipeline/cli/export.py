@@ -67,7 +67,7 @@ def _run(settings: Settings, run_id: str) -> tuple[str, dict[str, Any], dict[str
     from algo_pipeline.registry.audit_export import RUN_KIND, run_files
     from algo_pipeline.registry.mlflow_registry import MlflowRegistry
 
-    run = MlflowRegistry(settings.mlflow_uri()).logged_run(run_id)
+    run = MlflowRegistry.configured(settings).logged_run(run_id)
     lineage = run.lineage()
     subject = {"run_id": run_id, "symbol": lineage.symbol, "label": lineage.label, "source": lineage.source}
     return RUN_KIND, subject, run_files(run, stored_bars(settings, run), settings.artifacts_dir)

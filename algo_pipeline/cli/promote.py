@@ -58,7 +58,7 @@ def promote(version: int, symbol: Symbol | None, reason: str, trade: bool | None
     from algo_pipeline.registry.mlflow_registry import MlflowRegistry
 
     wish = _wish(settings, symbol or _only_symbol(settings), str(version), reason.strip(), trade)
-    done = promote_by_hand(wish, settings.artifacts_dir, MlflowRegistry(settings.mlflow_uri()))
+    done = promote_by_hand(wish, settings.artifacts_dir, MlflowRegistry.configured(settings))
     if as_json:
         click.echo(to_json(_document(wish, done)))
     else:

@@ -41,7 +41,7 @@ def reproduce(run_id: str, as_json: bool) -> None:
     from algo_pipeline.registry.mlflow_registry import MlflowRegistry
     from algo_pipeline.registry.reproduce import reproduce as make_again
 
-    run = MlflowRegistry(settings.mlflow_uri()).logged_run(run_id)
+    run = MlflowRegistry.configured(settings).logged_run(run_id)
     result = make_again(run, stored_bars(settings, run), settings.own_classes())
     if as_json:
         click.echo(to_json({"run_id": run_id, **reproduction_document(result)}))

@@ -25,6 +25,7 @@ from algo_pipeline.common.paper import require_no_user_info
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import STANDARD_FEATURES, Symbol
+from algo_pipeline.common.urls import masked_url, secrets_of_url
 from algo_pipeline.common.user_classes import is_reference
 
 PREFIX = "ALGO_TRADER_"
@@ -89,7 +90,7 @@ class Settings(BaseSettings):
 
     artifacts_dir: Path = Field(Path("artifacts"), description="Everything the pipeline writes, but MLflow's store.")
     data_dir: Path | None = Field(None, description="Bars; default: `data` under the artifacts folder.")
-    mlflow_tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", description="MLflow's backend store.")
+    mlflow_tracking_uri: str = Field("sqlite:///mlruns/mlflow.db", repr=False, description="MLflow's backend store.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="Lowest level in the console log of a run that the daemon started."
     )
@@ -269,14 +270,22 @@ class Settings(BaseSettings):
             return self.mlflow_tracking_uri
         return _SQLITE + str(Path(self.mlflow_tracking_uri.removeprefix(_SQLITE)).absolute())
 
+    def mlflow_artifacts(self) -> Path:
+        """Folder of the files of MLflow's runs: beside a SQLite store, below the artifacts folder for another one."""
+        uri = self.mlflow_uri()
+        if uri.startswith(_SQLITE):
+            return Path(uri.removeprefix(_SQLITE)).parent / "artifacts"
+        return (self.artifacts_dir / "mlflow").absolute()
+
     def secret_values(self) -> tuple[str, ...]:
         """The secrets in clear, for the log filter that must never let them through."""
         fields = (getattr(self, name) for name in type(self).model_fields)
-        return tuple(field.get_secret_value() for field in fields if isinstance(field, SecretStr) if field)
+        secrets = [field.get_secret_value() for field in fields if isinstance(field, SecretStr) if field]
+        return (*secrets, *secrets_of_url(self.mlflow_tracking_uri))
 
     def public_values(self) -> dict[str, Any]:
         """Every setting in a form that may be shown or recorded; secrets read ``**********``."""
-        return self.model_dump(mode="json")
+        return {**self.model_dump(mode="json"), "mlflow_tracking_uri": masked_url(self.mlflow_tracking_uri)}
 
 
 def load_settings(env_file: Path | None = _ENV_FILE, **overrides: Any) -> Settings:

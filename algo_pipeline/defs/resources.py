@@ -162,7 +162,7 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def registry(self) -> MlflowRegistry:
         """Experiments and registered models."""
-        return MlflowRegistry(self.settings().mlflow_uri())
+        return MlflowRegistry.configured(self.settings())
 
     def mlflow_run_url(self, experiment_id: str, run_id: str) -> str:
         """Where the web UI shows a run."""

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
+    from algo_pipeline.common.config import Settings
+
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 _SOURCE_NAME = "algo-pipeline"
@@ -53,7 +55,9 @@ class MlflowRegistry:
     Parameters
     ----------
     tracking_uri : str
-        ``sqlite:////absolute/path/mlflow.db`` (artifacts go to ``artifacts`` beside that file) or a server's URL.
+        ``sqlite:////absolute/path/mlflow.db``, the URL of another database (``postgresql+psycopg2://…``) or a server's.
+    artifacts : Path or None
+        Folder for the files of runs of a database; None is ``artifacts`` beside a SQLite file. A server has its own.
 
     Raises
     ------
@@ -61,10 +65,15 @@ class MlflowRegistry:
         From any method, if the store can't be reached or refuses.
     """
 
-    def __init__(self, tracking_uri: str) -> None:
-        self._address = StoreAddress(tracking_uri)
+    def __init__(self, tracking_uri: str, artifacts: Path | None = None) -> None:
+        self._address = StoreAddress(tracking_uri, artifacts)
         for name, value in _ENVIRONMENT:  # before MLflow is imported: it looks then
             os.environ.setdefault(name, value)
+
+    @classmethod
+    def configured(cls, settings: Settings) -> MlflowRegistry:
+        """The store that the settings name."""
+        return cls(settings.mlflow_uri(), settings.mlflow_artifacts())
 
     def log_training(self, record: TrainingRecord) -> RegisteredVersion:
         """Record one training as one run and register its estimator as a new version."""
@@ -211,6 +220,8 @@ class MlflowRegistry:
         uri = self._address.uri
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
+        if self._address.is_database:
+            _require_answer(uri)
         with self._address.opening_alone():
             client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
             client.search_experiments(max_results=1)
@@ -224,6 +235,15 @@ class MlflowRegistry:
         # Given, for an experiment made over HTTP would get a proxied location that direct SQLite clients can't use.
         location = self._address.artifact_location(name)
         return str(client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS))
+
+
+def _require_answer(uri: str) -> None:
+    """Connect once: MLflow itself would try for a minute and a half before it tells of a wrong password or host."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)
+    with engine.connect():
+        pass
 
 
 def _says_that_there_is_none(error: MlflowException) -> bool:

@@ -82,6 +82,35 @@ def test_secrets_show_in_no_representation(monkeypatch: pytest.MonkeyPatch) -> N
     assert set(settings.secret_values()) == {"PKVERYSECRET", "tgram://123:TOKEN/42"}
 
 
+@pytest.mark.parametrize(
+    ("uri", "shown", "secret"),
+    [
+        ("postgresql+psycopg2://mlflow:p%40ss:w@db/mlflow", "postgresql+psycopg2://mlflow:**********@db/mlflow",
+         "mlflow:p%40ss:w@"),
+        ("postgresql:///mlflow?service=m&password=hunter2", "postgresql:///mlflow?service=m&password=**********",
+         "password=hunter2"),
+    ],
+)  # fmt: skip
+def test_a_password_in_the_address_of_mlflows_store_is_a_secret(
+    monkeypatch: pytest.MonkeyPatch, uri: str, shown: str, secret: str
+) -> None:
+    monkeypatch.setenv("ALGO_TRADER_MLFLOW_TRACKING_URI", uri)
+    settings = load_settings(None)
+    assert settings.mlflow_uri() == uri
+    assert settings.public_values()["mlflow_tracking_uri"] == shown
+    assert settings.secret_values() == (secret,)
+    assert uri not in repr(settings)
+
+
+def test_files_of_mlflows_runs_lie_beside_a_sqlite_store_and_among_the_artifacts_of_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(None).mlflow_artifacts() == tmp_path / "mlruns" / "artifacts"
+    monkeypatch.setenv("ALGO_TRADER_MLFLOW_TRACKING_URI", "postgresql+psycopg2://db/mlflow")
+    assert load_settings(None).mlflow_artifacts() == tmp_path / "artifacts" / "mlflow"
+
+
 def test_a_bad_value_of_a_secret_is_not_echoed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALGO_TRADER_ALPACA_API_KEY", "PKVERYSECRET")
     monkeypatch.setenv("ALGO_TRADER_FEE_BPS", "x")
