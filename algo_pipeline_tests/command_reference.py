@@ -59,7 +59,7 @@ def _paragraphs(command: click.Command) -> Iterator[str]:
 
 def _options(command: click.Command, context: click.Context) -> str:
     records = [option.get_help_record(context) for option in command.params if isinstance(option, click.Option)]
-    rows = [f"| `{_cell(usage)}` | {_shown(_plain(text))} |" for usage, text in filter(None, records)]
+    rows = [f"| `{_choices(usage)}` | {_shown(_plain(text))} |" for usage, text in filter(None, records)]
     return "\n".join(["| option | meaning |", "| --- | --- |", *rows]) if rows else ""
 
 
@@ -67,8 +67,13 @@ def _short(command: click.Command) -> str:
     return _shown(command.get_short_help_str(limit=300))
 
 
+def _choices(usage: str) -> str:
+    """``--source [file|simulated]`` as ``--source {file, simulated}``: a bar would end the cell."""
+    return re.sub(r"\[([^\]]*\|[^\]]*)\]", lambda found: f"{{{found[1].replace('|', ', ')}}}", _cell(usage))
+
+
 def _cell(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip().replace("|", r"\|")
+    return re.sub(r"\s+", " ", text).strip()
 
 
 def _plain(text: str) -> str:
