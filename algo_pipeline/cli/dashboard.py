@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from algo_pipeline.common.config import Settings, load_settings
+from algo_pipeline.common.errors import StorageError
 from algo_pipeline.common.logger import configure_logging
 
 
@@ -35,7 +36,7 @@ def dashboard(host: str, port: int | None, allowed_hosts: tuple[str, ...], expor
             f"--host {host} is seen by other machines: also pass --allowed-host with the name that they use."
         )
     settings = load_settings(dashboard_port=port or None)
-    configure_logging(settings.log_level, settings.artifacts_dir / "logs", settings.secret_values(), console=False)
+    _configure_logging(settings)
     if export is not None:
         _export(settings, export)
     else:
@@ -54,6 +55,15 @@ def _serve(settings: Settings, host: str, port: int, allowed_hosts: tuple[str, .
     from algo_pipeline.dashboard.server import serve
 
     serve(settings, host, port, allowed_hosts, lambda url: click.echo(f"Dashboard  {url}\nCtrl-C stops it."))
+
+
+def _configure_logging(settings: Settings) -> None:
+    """To the log file; to the console where the artifacts may only be read."""
+    secrets = settings.secret_values()
+    try:
+        configure_logging(settings.log_level, settings.artifacts_dir / "logs", secrets, console=False)
+    except StorageError:
+        configure_logging(settings.log_level, None, secrets)
 
 
 def _is_local(host: str) -> bool:

@@ -129,6 +129,6 @@ def _guarded(endpoint: Endpoint) -> Endpoint:
             return endpoint(request)
         except Exception as error:
             logger.opt(exception=error).error("{} could not be answered.", request.url.path)
-            return PlainTextResponse("This could not be made. The log algo_pipeline.log says why.", 500)
+            return PlainTextResponse("This could not be made. The program's log says why.", 500)
 
     return guarded

@@ -14,7 +14,7 @@ from algo_pipeline.common.types import FloatArray
 SIZES = (("narrow", 344, 240), ("medium", 700, 280), ("wide", 1000, 300))
 """Class, width and height in pixels: the page shows the one that fits, so that text keeps its size."""
 
-_LABEL_PX, _EDGE_PX = 64, 24
+_LABEL_PX, _EDGE_PX = 72, 24
 _TOP, _BOTTOM, _RIGHT = 12, 24, 6
 
 

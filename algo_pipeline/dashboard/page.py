@@ -24,7 +24,7 @@ from algo_pipeline.dashboard.headlines import account_state, headlines
 from algo_pipeline.dashboard.status import obstacles
 from algo_pipeline.dashboard.view import ALERTS_SHOWN, FILLS_SHOWN, ChampionView, EquityView, View, newest
 
-_BARS_LISTED, _BARS_FOLDED = 6, 48
+_BARS_LISTED, _BARS_FOLDED, _ACTED_LISTED = 6, 48, 8
 _ROWS = 12
 
 
@@ -86,6 +86,7 @@ def _context(view: View) -> dict[str, Any]:
         "cash_share": cash / status["equity"] if status["equity"] > 0 else None,
         "n_decided_bars": len(bars),
         "probability_charts": list(_probability_charts(decisions, view.champions)),
+        "acted": newest([row for row in decisions if row["action"] != "none"], _ACTED_LISTED),
         "decisions": [row for row in reversed(decisions) if row["bar"] in bars[-_BARS_LISTED:]],
         "earlier": [row for row in reversed(decisions) if row["bar"] in bars[-_BARS_FOLDED:-_BARS_LISTED]],
         "drawdown_used": min(1.0, status["drawdown"] / status["kill_switch"]["max_drawdown"]),

@@ -20,7 +20,7 @@ from algo_pipeline.live.events import Outcome
 from algo_pipeline.live.tally import JournalTally
 
 ALERTS_SHOWN = 20
-FILLS_SHOWN = 20
+FILLS_SHOWN = 12
 
 
 class TimeSource(str, Enum):
