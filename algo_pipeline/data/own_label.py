@@ -36,6 +36,13 @@ class OwnLabel:
     spec: LabelSpec
     code: LabelInterface
 
+    @classmethod
+    def of(cls, code: LabelInterface, reference: str, source_sha256: str) -> OwnLabel:
+        """The label of a user's object; ConfigValueError if what it says of itself can't be."""
+        spec = LabelSpec(code.name, code.horizon_bars, LabelKind.OWN, reference, source_sha256)
+        _require_definition(spec)
+        return cls(spec, code)
+
     def build(self, bars: pd.DataFrame) -> FloatArray:
         """0, 1 or NaN for every bar, shape (n_bars,).
 
@@ -109,10 +116,7 @@ def all_labels(bars: pd.DataFrame, own: OwnLabel | None = None) -> pd.DataFrame:
 
 
 def _own_label(cls: type[LabelInterface], reference: str) -> OwnLabel:
-    code = made_with(cls, {})
-    spec = LabelSpec(code.name, code.horizon_bars, LabelKind.OWN, reference, user_class_digest(cls))
-    _require_definition(spec)
-    return OwnLabel(spec, code)
+    return OwnLabel.of(made_with(cls, {}), reference, user_class_digest(cls))
 
 
 def _require_definition(spec: LabelSpec) -> None:
