@@ -34,7 +34,7 @@ def register(
     """Log the run with scores and backtest metrics, register the estimator, and show both in the asset's metadata."""
     from algo_pipeline.defs.evidence import run_variants_of
     from algo_pipeline.defs.trials import record_trial
-    from algo_pipeline.registry.run_lineage import with_lineage
+    from algo_pipeline.registry.run_lineage import with_lineage, with_own_sources
 
     symbol, source = partition_symbol(context.partition_key), pipeline.settings().data_source
     weights = feature_importance(dataset, recipe, estimator)
@@ -45,7 +45,8 @@ def register(
     plots = _plots(training)
     record = training_record(training, plots, {"dagster_run_id": context.run.run_id}, pipeline.trusted_types())
     rules = (pipeline.settings().backtest_config(), pipeline.strategy())
-    version = pipeline.registry().log_training(with_lineage(record, training, bars, *rules))
+    whole = with_own_sources(with_lineage(record, training, bars, *rules), pipeline.settings().own_classes())
+    version = pipeline.registry().log_training(whole)
     backtests = run_variants_of(pipeline, bars, oos)
     record_trial(context, pipeline, symbol, recipe, backtests.strategy)
     pipeline.registry().log_results(version, backtests.metric_values(), {}, {})
