@@ -13,7 +13,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -101,7 +101,7 @@ def load_recorded_class(
         raise OtherCodeError(
             f"It was made by {reference!r} from a file of SHA-256 {str(source_sha256)[:_SHOWN_DIGITS]}; the file has "
             f"changed since, to {digest[:_SHOWN_DIGITS]}.",
-            "Run the research again to train anew, or restore the file: MLflow keeps a copy in the run's folder own/.",
+            "Run the research again to train anew, or restore the file: its run in MLflow keeps it, in own/.",
         )
     return found
 
@@ -115,8 +115,7 @@ def made_with(cls: type[T], parameters: Mapping[str, object]) -> T:
     except Exception as error:
         given = ", ".join(f"{name}={value!r}" for name, value in parameters.items()) or "no parameters"
         raise ConfigValueError(
-            f"{user_class_reference(cls)} can't be made with {given}: {line_of(error)}{type(error).__name__}: "
-            f"{error}.",
+            f"{user_class_reference(cls)} can't be made with {given}: {line_of(error)}{type(error).__name__}: {error}.",
             "Correct the parameters in the settings, or the class.",
         ) from error
 
@@ -151,6 +150,13 @@ def user_class_source(cls: type) -> str:
             "Put it into a .py file.",
         )
     return source
+
+
+def loaded_sources(references: Iterable[str]) -> dict[str, str]:
+    """Sources of the modules of these classes by file name, ``package.module.py``; of those not loaded none."""
+    names = {name for reference in references if (name := reference.partition(":")[0]).isascii()}
+    loaded = {name: getattr(sys.modules.get(name), _LOADED_SOURCE, None) for name in sorted(names)}
+    return {f"{name}.py": source for name, source in loaded.items() if isinstance(source, str)}
 
 
 def _import(name: str, setting: str) -> ModuleType:

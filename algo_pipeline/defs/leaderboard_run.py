@@ -14,7 +14,7 @@ from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.evidence import run_variants_of
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.trials import forecast_of, record_trials
-from algo_pipeline.models.catalog import CALIBRATOR_KINDS
+from algo_pipeline.models.catalog import CALIBRATOR_KINDS, require_named_in_settings
 from algo_pipeline.registry.leaderboard_record import leaderboard_group
 from algo_pipeline.registry.records import LoggedGroup
 from algo_pipeline.research.candidates import BINARY_LABELS, EvaluatedRecipe, evaluate_recipes, kinds_for, line_up
@@ -34,6 +34,7 @@ class Wish:
 
     def line_up(self, traded: Recipe) -> tuple[Recipe, ...]:
         """The candidates, on the folds of the traded recipe, which takes part for every label."""
+        require_named_in_settings(self.models, traded.model_kind)
         own = traded.own_label
         labels = self.labels or (*BINARY_LABELS, *([] if own is None else [own.name]))
         built_in = tuple(replace(traded, label=label) for label in labels if label in BINARY_LABELS)

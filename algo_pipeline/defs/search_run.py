@@ -14,6 +14,7 @@ from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.evidence import run_variants_of
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.trials import forecast_of, record_trials
+from algo_pipeline.models.catalog import require_named_in_settings
 from algo_pipeline.models.parameters import Parameters
 from algo_pipeline.registry.records import LoggedGroup
 from algo_pipeline.registry.search_record import search_group
@@ -45,6 +46,7 @@ class SearchWish:
 
     def base(self, traded: Recipe) -> Recipe:
         """Where the search begins: the traded recipe, by another kind's own parameters if another is searched."""
+        require_named_in_settings([self.model], traded.model_kind)
         return traded if traded.model_kind == self.model else replace(traded, model_kind=self.model, parameters={})
 
 

@@ -5,7 +5,7 @@ Knowing the names costs nothing: scikit-learn is imported when something is made
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,20 @@ def make_model(kind: str, overrides: Parameters | None = None) -> ModelInterface
         "ensemble": Ensemble,
     }
     return models[kind](**(overrides or {}))
+
+
+def require_named_in_settings(kinds: Iterable[str], configured: str) -> None:
+    """Raise ConfigValueError for a class of the user's own other than the one that is the configured kind.
+
+    A comparison can be asked for in the web UI: what it names is not followed to code, settings are.
+    """
+    for kind in kinds:
+        if is_reference(kind) and kind != configured:
+            raise ConfigValueError(
+                f"A class of your own takes part where the settings name it; {kind!r} was asked for, and {_SETTING} is "
+                f"{configured}.",
+                f"Set {_SETTING}={kind}.",
+            )
 
 
 def model_document(model: ModelInterface, kind: str) -> dict[str, Any]:

@@ -35,6 +35,8 @@ FILES = (
     METRICS_FILE,
 )
 """What is read of a run to make it again."""
+OWN_FOLDER = "own"
+"""Where a run keeps the source of the user's own classes; it is read by people, and never run from there."""
 REPORT_TAG = "report_hash"
 _NEEDED = ("symbol", "source", "venue_symbol", "label", "history_start", "training_end", "last_bar", "recipe_hash")
 _AGAIN = "Train anew, and reproduce that run: `algo-pipeline research`."
@@ -51,7 +53,7 @@ class LoggedRun:
     parameters, tags : mapping of str to str
         As MLflow has them.
     files : mapping of str to bytes
-        Those of :data:`FILES` that the run has, by path.
+        Those of :data:`FILES` and below :data:`OWN_FOLDER` that the run has, by path.
     """
 
     run_id: str

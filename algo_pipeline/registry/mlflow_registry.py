@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from algo_pipeline.common.errors import RegistryError
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.registry.estimator_file import load_estimators
-from algo_pipeline.registry.logged_run import FILES, LoggedRun
+from algo_pipeline.registry.logged_run import FILES, OWN_FOLDER, LoggedRun
 from algo_pipeline.registry.records import (
     DatasetReference,
     LoggedGroup,
@@ -165,7 +165,8 @@ class MlflowRegistry:
         """Parameters, tags and the files of a run from which it can be made again; RegistryError without such a run."""
         with _translated(self._address):
             run = self._client().get_run(run_id)
-            files = {name: data for name in FILES if (data := _file(run_id, name)) is not None}
+            own = [item.path for item in self._client().list_artifacts(run_id, OWN_FOLDER) if not item.is_dir]
+            files = {name: data for name in (*FILES, *own) if (data := _file(run_id, name)) is not None}
         return LoggedRun(run_id, dict(run.data.params), dict(run.data.tags), files)
 
     def metrics_where_largest(self, symbol: Symbol, parameters: Mapping[str, str], metric: str) -> dict[str, float]:

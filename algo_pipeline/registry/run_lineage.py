@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,17 @@ import pandas as pd
 from algo_pipeline.common.machine import environment
 from algo_pipeline.common.storage import frame_hash, json_hash, to_json
 from algo_pipeline.common.trading_rules import BacktestConfig
+from algo_pipeline.common.user_classes import loaded_sources
 from algo_pipeline.interfaces.strategy import StrategyInterface
 from algo_pipeline.models.linear_scorer import LinearScorer, is_linear
 from algo_pipeline.models.parameter_hash import parameter_hash
-from algo_pipeline.registry.logged_run import FINGERPRINTS_FILE, LINEAGE_FILE, PARAMETERS_FILE, predictions_hash
+from algo_pipeline.registry.logged_run import (
+    FINGERPRINTS_FILE,
+    LINEAGE_FILE,
+    OWN_FOLDER,
+    PARAMETERS_FILE,
+    predictions_hash,
+)
 from algo_pipeline.registry.records import TrainingRecord
 from algo_pipeline.research.lineage import Lineage, bar_fingerprints, column_hashes
 from algo_pipeline.strategy.catalog import strategy_document
@@ -57,6 +65,12 @@ def with_lineage(
         scorer = LinearScorer.from_estimator(training.estimator)
         files[PARAMETERS_FILE] = to_json(scorer.to_document()).encode()
     return dataclasses.replace(record, parameters={**record.parameters, **hashes}, files={**record.files, **files})
+
+
+def with_own_sources(record: TrainingRecord, own: Iterable[str]) -> TrainingRecord:
+    """Add the source of the user's own classes, so that what made a model can be read, and restored."""
+    sources = {f"{OWN_FOLDER}/{name}": source.encode() for name, source in loaded_sources(own).items()}
+    return dataclasses.replace(record, files={**record.files, **sources})
 
 
 def training_lineage(
