@@ -36,7 +36,7 @@ def export(run_id: str | None, hour: datetime | None, symbol: Symbol | None, out
     \b
     Examples:
       algo-pipeline export 0b2c6f4d9e8a4b7c9a3d5e1f7c6b8a90 --output audit.zip
-      algo-pipeline export --hour 2026-01-31T12:00 --symbol BTC/USD --output hour.zip
+      algo-pipeline export --hour 2026-01-31T12:00 --output hour.zip
 
     A run: bars, recipe, parameters, predictions, report and the ledgers. An hour: its part of the journal, the champion
     bundle and the bars. `algo-pipeline verify` checks it on any machine. The same content gives the same bytes; no key

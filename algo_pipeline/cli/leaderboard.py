@@ -41,7 +41,7 @@ def leaderboard(
     Examples:
       algo-pipeline leaderboard
       algo-pipeline leaderboard --symbol BTC/USD --label direction_1h
-      algo-pipeline leaderboard --model logistic --model lightgbm --calibrator platt
+      algo-pipeline leaderboard --model lightgbm --calibrator platt
 
     All of it takes minutes for each symbol; the web UI has it as the job compare_models.
     """  # noqa: D301 - click reads the escape

@@ -4,57 +4,38 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from types import MappingProxyType
+from itertools import groupby
 
 import click
+from click.shell_completion import CompletionItem
 
+from algo_pipeline.cli.commands import COMMANDS
 from algo_pipeline.cli.errors import MISUSE, fail, foreseeable
-
-# Each lives in the module of its name, but for the two switches of a person.
-_MODULES = MappingProxyType(
-    {
-        "research": "research",
-        "sweep": "sweep",
-        "leaderboard": "leaderboard",
-        "search": "search",
-        "ui": "ui",
-        "dashboard": "dashboard",
-        "sandbox": "sandbox",
-        "rehearse": "rehearse",
-        "decide": "decide",
-        "replay": "replay",
-        "status": "status",
-        "champion": "champion",
-        "promote": "promote",
-        "reproduce": "reproduce",
-        "explain": "explain",
-        "export": "export",
-        "verify": "verify",
-        "halt": "controls",
-        "resume": "controls",
-        "doctor": "doctor",
-    }
-)
 
 
 class _Commands(click.Group):
-    """Imports a command's module only when the command is used, so that --help answers at once."""
+    """Imports a command's module only when the command is used: help and completion of names answer at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_MODULES)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _MODULES:
+        if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"algo_pipeline.cli.{_MODULES[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(import_module(f"algo_pipeline.cli.{COMMANDS[cmd_name].module}"), cmd_name)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=COMMANDS[name].summary) for name in names]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each command with its whole first sentence, which click would cut off after a few words."""
-        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
-        rows = [(name, command.get_short_help_str(limit=200)) for name, command in commands.items() if command]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        """A line each, under the headings of the list."""
+        width = max(map(len, COMMANDS))
+        for section, names in groupby(COMMANDS, key=lambda name: COMMANDS[name].section):
+            with formatter.section(section):
+                formatter.write_dl([(f"{name:<{width}}", COMMANDS[name].summary) for name in names])
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -39,7 +39,7 @@ def promote(version: int, symbol: Symbol | None, reason: str, trade: bool | None
     \b
     Examples:
       algo-pipeline promote 3 --symbol BTC/USD --reason "version 4 drifts"
-      algo-pipeline promote 3 --symbol BTC/USD --reason "kept from entering" --flat
+      algo-pipeline promote 3 --symbol BTC/USD --reason "no entries" --flat
 
     VERSION is the number in MLflow's registry (model algo-pipeline-<pair>-<label>); `algo-pipeline champion` shows the
     present one. It is deployed flat (it exits, and never enters) unless the gate found evidence that it may trade,

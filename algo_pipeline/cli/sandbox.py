@@ -67,8 +67,8 @@ def sandbox(
     \b
     Examples:
       algo-pipeline sandbox
-      algo-pipeline sandbox --source binance --symbol BTC/USD --state artifacts/sandbox/state.json
-      algo-pipeline sandbox --source file --path BTCUSDT_1h.csv --symbol BTC/USD --mode parity --speed 0
+      algo-pipeline sandbox --source binance --state artifacts/sandbox/state.json
+      algo-pipeline sandbox --source file --path BTCUSDT_1h.csv --symbol BTC/USD
 
     It prints the settings that point the other commands to it, and runs until Ctrl-C.
     """  # noqa: D301 - click reads the escape

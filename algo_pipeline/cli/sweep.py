@@ -30,7 +30,12 @@ _MOST_ROWS = 1_000
 @click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUES", help="Values to try; repeat for several.")
 @click.option("--top", type=click.IntRange(1, _MOST_ROWS), default=20, show_default=True, help="Rows to list.")
 @click.option(
-    "--metric", type=click.Choice(_RANKED_BY), default="sharpe", show_default=True, help="Orders the list of the best."
+    "--metric",
+    type=click.Choice(_RANKED_BY),
+    default="sharpe",
+    show_default=True,
+    metavar="FIGURE",
+    help=f"Orders the list of the best: {', '.join(_RANKED_BY)}.",
 )
 @click.option(
     "--output",
@@ -44,7 +49,7 @@ def sweep(
     """Backtest many configurations on the last research run of a symbol, and say what the best of them is worth.
 
     \b
-    Values are a list or evenly spaced, for any trading rule (docs/settings.md has them all):
+    Values are a list or evenly spaced, for any trading rule of docs/settings.md:
       --set enter_threshold=0.52,0.55,0.6
       --set exit_threshold=0.40:0.50:11        from 0.40 to 0.50 in 11 steps
 
@@ -64,7 +69,7 @@ def sweep(
     Examples:
       algo-pipeline sweep
       algo-pipeline sweep --symbol ETH/USD --set fee_bps=10
-      algo-pipeline sweep --set enter_threshold=0.5:0.7:41 --set exit_threshold=0.3:0.5:41 --metric calmar
+      algo-pipeline sweep --set enter_threshold=0.5:0.7:41 --metric calmar
     """  # noqa: D301 - click reads the escape
     start = time.perf_counter()
     settings = load_settings(data_source="simulated")  # the run says where its bars came from
