@@ -59,7 +59,7 @@ ALLOWED: Mapping[str, str] = {
     **{name: ", ".join(f"`{each}`" for each in (*known, "module:Class")) for name, known in OWN_OR.items()},
     "model_parameters": "a JSON object; names and types as the model's own",
     "strategy_parameters": "a JSON object; what its constructor takes",
-    "mlflow_tracking_uri": "`sqlite:///FILE` or a server's URL",
+    "mlflow_tracking_uri": "`sqlite:///FILE`, `postgresql+psycopg2://…` or a server's URL",
     "binance_url": "a root URL",
     "coingecko_url": "a root URL",
     "alpaca_data_url": "Alpaca's data host or loopback",

@@ -104,16 +104,24 @@ class Fleet:
 
     def is_healthy(self, name: str) -> bool:
         """What the file's health check says."""
-        command = [self.ground.native(part) for part in self.services[name].health_check]
-        done = subprocess.run(_program(command), env=self.environment(name), capture_output=True, cwd=self.ground.root)
+        done = self._exec(name, *(self.ground.native(part) for part in self.services[name].health_check))
         return done.returncode == 0
 
-    def run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command as ``docker compose exec`` would in the container of a service."""
-        done = subprocess.run(
-            _program(command), env=self.environment(name), capture_output=True, text=True, cwd=self.ground.root / "work"
+    def exec(self, name: str, *command: str) -> str:
+        """What ``docker compose exec`` prints of a command in the container of a service; it has to succeed."""
+        done = self._exec(name, *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def _exec(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            _program(command),
+            env=self.environment(name),
+            cwd=self.ground.root / "work",
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        return done
 
     def kill(self, name: str) -> None:
         """End a service and all that it started at once, as when its container is killed."""
@@ -135,6 +143,12 @@ class Fleet:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+    def pids(self) -> list[int]:
+        """Every process of every service: a service's processes share its session."""
+        sessions = {process.pid for process in self.processes.values()}
+        found = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+        return [pid for pid in found if _session(pid) in sessions]
 
     def environment(self, name: str) -> dict[str, str]:
         """The whole environment of a service: the image's, the settings' and the file's own."""
@@ -189,6 +203,14 @@ def free_ports(n: int) -> list[int]:
 
 def _bin() -> Path:
     return Path(sys.executable).parent
+
+
+def _session(pid: int) -> int | None:
+    """Of a process; None of one that has ended."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _entry(command: Iterator[str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 _REPOSITORY = {"repositoryLocationName": "algo_pipeline", "repositoryName": "__repository__"}
 _ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+_JSON = {"Content-Type": "application/json"}
 _TIMEOUT_S = 30.0
 _POLL_S = 0.25
 
@@ -19,9 +20,10 @@ _LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $p
 _STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _TERMINATE = """mutation($id: String!) { terminateRun(runId: $id, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) {
   __typename } }"""
-_TICK = """mutation($selector: ScheduleSelector!, $at: Float) { scheduleDryRun(selectorData: $selector, timestamp: $at) {
-  __typename ... on DryRunInstigationTick { evaluationResult { skipReason runRequests { runKey tags { key value } } } }
-  ... on PythonError { message } } }"""
+_TICK = """mutation($selector: ScheduleSelector!, $at: Float) {
+  scheduleDryRun(selectorData: $selector, timestamp: $at) {
+    __typename ... on DryRunInstigationTick {
+      evaluationResult { skipReason runRequests { runKey tags { key value } } } } ... on PythonError { message } } }"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,8 @@ class DagsterWeb:
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> Any:
         body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
+        request = urllib.request.Request(f"{self.url}/graphql", body, _JSON)  # noqa: S310 - a server of the test
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310
             answer = json.load(response)
         assert "errors" not in answer, answer["errors"]
         return answer["data"]

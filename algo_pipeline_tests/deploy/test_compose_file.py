@@ -23,7 +23,7 @@ services = pytest.mark.parametrize("service", _SERVICES.values(), ids=lambda ser
 
 def test_the_file_is_valid_by_the_schema_of_the_compose_specification() -> None:
     check = [str(Path(sys.executable).parent / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec"]
-    done = subprocess.run([*check, str(COMPOSE_FILE)], capture_output=True, text=True)
+    done = subprocess.run([*check, str(COMPOSE_FILE)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
