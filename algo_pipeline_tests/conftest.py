@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +50,23 @@ def dagster_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = workshop(tmp_path_factory.mktemp("dagster_template"))
     with made.active() as settings, open_instance(settings):
         return made.artifacts / "dagster"
+
+
+@pytest.fixture(scope="session")
+def documentation_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation as a site, built without a warning. Only to be read."""
+    folder = tmp_path_factory.mktemp("documentation_site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
 
 
 SECRETS = {

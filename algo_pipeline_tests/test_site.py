@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
-
-import pytest
 
 from algo_pipeline_tests.pages import DOCS, ROOT
 
@@ -33,22 +28,6 @@ class _Fetches(HTMLParser):
             self.addresses.append(address)
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
-        cwd=ROOT,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
-
-
 def test_every_page_has_one_place_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2].partition("\nplugins:\n")[0]
     assert sorted(re.findall(r"([\w/-]+\.md)$", navigation, re.MULTILINE)) == sorted(
@@ -56,31 +35,31 @@ def test_every_page_has_one_place_in_the_navigation() -> None:
     )
 
 
-def test_every_page_is_in_the_site(site: Path) -> None:
+def test_every_page_is_in_the_site(documentation_site: Path) -> None:
     expected = {page.relative_to(DOCS).with_suffix(".html") for page in DOCS.rglob("*.md")}
-    assert expected <= {page.relative_to(site) for page in site.rglob("*.html")}
+    assert expected <= {page.relative_to(documentation_site) for page in documentation_site.rglob("*.html")}
 
 
-def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
+def test_no_page_fetches_anything_from_elsewhere(documentation_site: Path) -> None:
     foreign = {
         f"{page.name}: {address}"
-        for page in site.rglob("*.html")
+        for page in documentation_site.rglob("*.html")
         for address in _Fetches(page.read_text("utf-8")).addresses
         if re.match(r"(https?:)?//", address)
     }
     assert not foreign
 
 
-def test_no_style_fetches_anything_from_elsewhere(site: Path) -> None:
-    styles = [*site.rglob("*.css"), *site.rglob("*.svg")]
+def test_no_style_fetches_anything_from_elsewhere(documentation_site: Path) -> None:
+    styles = [*documentation_site.rglob("*.css"), *documentation_site.rglob("*.svg")]
     assert styles
     assert not [path for path in styles if re.search(r"(url\(|@import\s+)['\"]?(https?:)?//", path.read_text("utf-8"))]
 
 
-def test_what_a_page_fetches_is_there(site: Path) -> None:
+def test_what_a_page_fetches_is_there(documentation_site: Path) -> None:
     missing = {
         f"{page.name}: {address}"
-        for page in site.rglob("*.html")
+        for page in documentation_site.rglob("*.html")
         if page.name != "404.html"  # its addresses begin at the root of a server
         for address in _Fetches(page.read_text("utf-8")).addresses
         if not address.startswith("data:") and not (page.parent / address.partition("#")[0].partition("?")[0]).exists()
@@ -88,8 +67,8 @@ def test_what_a_page_fetches_is_there(site: Path) -> None:
     assert not missing
 
 
-def test_the_public_interface_is_shown_with_its_parameters(site: Path) -> None:
-    page = (site / "reference" / "python.html").read_text("utf-8")
+def test_the_public_interface_is_shown_with_its_parameters(documentation_site: Path) -> None:
+    page = (documentation_site / "reference" / "python.html").read_text("utf-8")
     for name in ("build_features", "run_backtest", "run_sweep", "ModelInterface", "StrategyInterface"):
         assert re.search(rf'id="algo_pipeline\.[\w.]*{name}"', page), name
     assert ":::" not in page
