@@ -99,16 +99,9 @@ def _wish(settings: Settings, symbol: Symbol, version: str, reason: str, trade: 
 
 def _strategy(settings: Settings) -> StrategyInterface:
     from algo_pipeline.data.own_label import configured_label_spec
-    from algo_pipeline.strategy.catalog import configured_strategy
+    from algo_pipeline.strategy.catalog import settings_strategy
 
-    return configured_strategy(
-        settings.strategy,
-        settings.backtest_config(),
-        horizon_bars=configured_label_spec(settings.label).horizon_bars,
-        edge_multiple=settings.edge_multiple,
-        kelly_fraction=settings.kelly_fraction,
-        parameters=settings.strategy_parameters,
-    )
+    return settings_strategy(settings, configured_label_spec(settings.label).horizon_bars)
 
 
 def _user() -> str:

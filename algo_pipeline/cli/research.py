@@ -42,6 +42,10 @@ def research(source: str | None, path: Path | None, symbols: str | None, until: 
     if source == "file" and path is None and load_settings(data_source="simulated").data_path is None:
         raise click.UsageError("--source file needs a file: pass --path, or set ALGO_TRADER_DATA_PATH.")
     settings = load_settings(data_source=source, data_path=path, symbols=symbols)
+    if settings.own_classes():
+        from algo_pipeline.research.own_classes import load_own_classes
+
+        load_own_classes(settings)
     configure_logging(settings.log_level, settings.artifacts_dir / "logs", settings.secret_values(), console=False)
     if not as_json:
         click.echo("Loading the pipeline …", err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.trading_rules import BacktestConfig
@@ -20,6 +20,9 @@ from algo_pipeline.common.user_classes import (
 from algo_pipeline.interfaces.strategy import StrategyInterface
 from algo_pipeline.strategy.cost_aware import CostAwareStrategy
 from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
+
+if TYPE_CHECKING:
+    from algo_pipeline.common.config import Settings
 
 STRATEGY_NAMES = (ThresholdStrategy.name, CostAwareStrategy.name)
 _KINDS: Mapping[str, type[StrategyInterface]] = {kind.name: kind for kind in (ThresholdStrategy, CostAwareStrategy)}
@@ -57,6 +60,18 @@ def configured_strategy(
     if name == CostAwareStrategy.name:
         return CostAwareStrategy(horizon_bars, edge_multiple, kelly_fraction)
     raise _unknown(name)
+
+
+def settings_strategy(settings: Settings, horizon_bars: int) -> StrategyInterface:
+    """:func:`configured_strategy` of the settings, for a label of this horizon."""
+    return configured_strategy(
+        settings.strategy,
+        settings.backtest_config(),
+        horizon_bars=horizon_bars,
+        edge_multiple=settings.edge_multiple,
+        kelly_fraction=settings.kelly_fraction,
+        parameters=settings.strategy_parameters,
+    )
 
 
 def is_built_in(strategy: StrategyInterface) -> bool:

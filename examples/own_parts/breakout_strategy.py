@@ -28,7 +28,7 @@ class Breakout(StrategyInterface):
 
     enter_edge: float = 0.04
     exit_edge: float = 0.0
-    least_volatility: float = 0.002
+    least_volatility: float = 0.001
     risk_fraction: float = 0.01
 
     def band(self, round_trip_cost: float) -> Band:
