@@ -8,6 +8,7 @@ from functools import partial
 
 from algo_pipeline.cli import checks_live as live
 from algo_pipeline.cli import checks_machine as machine
+from algo_pipeline.cli import checks_own as own
 from algo_pipeline.cli import checks_registry as registry
 from algo_pipeline.cli.checks import Check, checked, fail, ok, warn
 from algo_pipeline.common.config import Settings
@@ -78,6 +79,7 @@ def _account(settings: Settings) -> Iterator[Check]:
 
 
 def _symbols(settings: Settings, skews: dict[Symbol, FeatureSkew]) -> Iterator[Check]:
+    yield from checked("own classes", partial(own.own_classes, settings))
     venue = live.open_venue(settings)
     for symbol in settings.parsed_symbols():
         learnt = _learnt_from(settings, symbol)
