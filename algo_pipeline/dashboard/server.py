@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 import uvicorn
+from starlette.applications import Starlette
 
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import AlgoPipelineError
@@ -38,19 +39,23 @@ def serve(settings: Settings, host: str, port: int, allowed_hosts: Sequence[str]
         threading.Thread(target=reader.view, args=(utc_now(),), daemon=True, name="first reading").start()
         shown = f"[{host}]" if ":" in host else host
         tell(f"http://{shown}:{listener.getsockname()[1]}")
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                ws="none",
-                lifespan="off",
-                proxy_headers=False,
-                server_header=False,
-                access_log=False,
-                log_config=None,
-                log_level="warning",
-            )
+        make_server(app).run([listener])
+
+
+def make_server(app: Starlette) -> uvicorn.Server:
+    """A server of this application that says nothing of itself and writes no line per request."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            ws="none",
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            access_log=False,
+            log_config=None,
+            log_level="warning",
         )
-        server.run([listener])
+    )
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import json
+
+from markupsafe import escape
 
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.logger import SecretMasker
@@ -17,7 +18,7 @@ class Texts:
 
     def __init__(self, settings: Settings) -> None:
         self._max_orders_per_day = settings.max_orders_per_day
-        spellings = ((each, html.escape(each), json.dumps(each)[1:-1]) for each in settings.secret_values())
+        spellings = ((each, str(escape(each)), json.dumps(each)[1:-1]) for each in settings.secret_values())
         self._masker = SecretMasker([each for group in spellings for each in group])
 
     def page(self, view: View, *, is_served: bool = True, refreshes: bool = False) -> str:
