@@ -33,6 +33,7 @@ SOURCE_KEY = "source_sha256"
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _LOADED_SOURCE = "__algo_pipeline_source__"
 _SHOWN_DIGITS = 12
+_PROGRAM = Path(__file__).parents[1]
 
 
 def is_reference(text: object) -> TypeGuard[str]:
@@ -251,7 +252,7 @@ def _failed(name: str, setting: str, error: BaseException) -> SettingsError:
 
 
 def line_of(error: BaseException) -> str:
-    """Where an import broke: the innermost line outside of the import machinery."""
+    """Where a user's code broke: its innermost line, in front of those of the packages that it called."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}, line {error.lineno}: "
     frames = [
@@ -259,4 +260,11 @@ def line_of(error: BaseException) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith("<frozen") and frame.filename not in (__file__, importlib.__file__)
     ]
-    return f"{frames[-1].filename}, line {frames[-1].lineno}: " if frames else ""
+    written = [frame for frame in frames if not _is_installed(frame.filename)]
+    innermost = (written or frames)[-1:]
+    return "".join(f"{frame.filename}, line {frame.lineno}: " for frame in innermost)
+
+
+def _is_installed(filename: str) -> bool:
+    """Whether a file is of a package or of this program, and not what a user writes."""
+    return "site-packages" in Path(filename).parts or Path(filename).is_relative_to(_PROGRAM)
