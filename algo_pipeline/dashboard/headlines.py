@@ -32,7 +32,7 @@ def account_state(view: View) -> AccountState:
     if not view.is_journal_whole:
         return AccountState("bad", "Damaged", "The journal is damaged: what can still be read is shown.")
     if not view.has_started:
-        text = "Live trading has not started: the first hourly run, or `algo-pipeline decide`, starts it."
+        text = "Live trading has not started: the first hourly run, or the command algo-pipeline decide, starts it."
         return AccountState("idle", "Not started", text)
     if status["stopped"] is not None:
         return AccountState("bad", "Stopped", "Trading is stopped: the account differs from the journal.")
