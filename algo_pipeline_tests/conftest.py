@@ -7,13 +7,39 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 from algo_pipeline_tests.workshop import UNTIL, Workshop, workshop
 
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
 _DEFAULT_BARS_DIR = Path(__file__).parents[2] / "shared" / "data"
+_LONGEST = ("browser", "deploy", "proofs")
+"""Folders whose tests take longest: they start first, so that no worker waits for another at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, in whatever order they were shuffled into."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Several workers: the tests of a module run in one of them, for they share what it made; a browser's world too."""
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
+    class ByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = Path(nodeid.split("::", 1)[0])
+            return path.parent.name if path.parent.name == "browser" else str(path)
+
+    return ByModule(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -20,15 +20,15 @@ Camera = Callable[[str], None]
 _PICTURES = Path(os.environ.get("SCREENSHOTS_DIR", Path(__file__).parents[2] / "artifacts" / "screenshots"))
 _PATIENCE_MS = 30_000
 """How long a page may take to show what is expected: long enough for a machine with other work."""
+_MOST_SECONDS = 900
 _FAILED = pytest.StashKey[bool]()
 _FOLDER = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder share one world, hence one worker."""
-    for item in items:
-        if _FOLDER in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Making the world takes minutes on a busy machine."""
+    if _FOLDER in item.path.parents:
+        item.add_marker(pytest.mark.timeout(_MOST_SECONDS))
 
 
 @pytest.hookimpl(wrapper=True)
