@@ -21,7 +21,7 @@ ALERTS = rows(section(PAGE, "Alerts"))
 ERRORS = rows(section(PAGE, "Errors"))
 LINES = rows(section(PAGE, "What doctor looks at"))
 RAISED_BY = {"alert", "Alert", "_raise"}
-_ERROR_HOMES = ("common", "live", "sandbox", "cli", "registry", "sources", "broker")
+_ERROR_HOMES = ("common", "live", "sandbox", "cli", "dashboard", "registry", "sources", "broker")
 
 
 def raised_codes() -> set[str]:
