@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-
-from loguru import logger
+from typing import TYPE_CHECKING
 
 from algo_pipeline.common.errors import AlgoPipelineError
+
+if TYPE_CHECKING:
+    from algo_pipeline.common.types import Symbol
+    from algo_pipeline.data.skew import FeatureSkew
 
 _REPORT = "This is a defect of the program; the details are in logs/algo_pipeline.log under the artifacts folder."
 
@@ -46,6 +49,33 @@ class Check:
     code: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What was found.
+
+    Parameters
+    ----------
+    checks : tuple of Check
+        In the order in which they were made.
+    skews : mapping of Symbol to FeatureSkew
+        Of symbols that decide on bars of another source than their champion's.
+    """
+
+    checks: tuple[Check, ...]
+    skews: Mapping[Symbol, FeatureSkew] = field(default_factory=dict)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing fails."""
+        return all(check.level is not Level.FAIL for check in self.checks)
+
+    def summary(self) -> str:
+        """``2 problems, 1 warning``."""
+        failures, warnings = (sum(check.level is level for check in self.checks) for level in (Level.FAIL, Level.WARN))
+        parts = (_counted(failures, "problem"), _counted(warnings, "warning"))
+        return ", ".join(part for part in parts if part) or f"all {len(self.checks)} checks are well"
+
+
 def ok(name: str, message: str) -> Check:
     """It is as it should be."""
     return Check(name, Level.OK, message)
@@ -74,5 +104,11 @@ def checked(name: str, look: Callable[[], Check | Iterable[Check]]) -> list[Chec
     except AlgoPipelineError as error:
         return [failed(name, error)]
     except Exception as error:
+        from loguru import logger
+
         logger.opt(exception=error).debug("the check {} failed unexpectedly", name)
         return [fail(name, f"{type(error).__name__}: {error}", _REPORT, "unexpected")]
+
+
+def _counted(n: int, what: str) -> str:
+    return "" if n == 0 else f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -11,11 +12,12 @@ import pandas as pd
 from algo_pipeline.broker.alpaca import AlpacaBroker
 from algo_pipeline.broker.auth import PaperAccess, can_trade, require_paper
 from algo_pipeline.cli.checks import Check, fail, failed, ok, warn
+from algo_pipeline.cli.reach import clock_ahead, obstacle
 from algo_pipeline.common.config import Settings
-from algo_pipeline.common.errors import AlgoPipelineError, BrokerError
+from algo_pipeline.common.errors import AlgoPipelineError, BrokerError, TransientSourceError
 from algo_pipeline.common.formatting import minute, number
 from algo_pipeline.common.locks import lock_holder
-from algo_pipeline.common.paper import require_paper_url
+from algo_pipeline.common.paper import is_loopback, require_paper_url
 from algo_pipeline.common.time import BAR, last_closed_open, utc_now
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.dashboard.status import RESUME, way_out
@@ -30,6 +32,8 @@ from algo_pipeline.registry.champion import DeployedChampion
 from algo_pipeline.sources.catalog import make_source
 
 _TIMEOUT_S = 5.0
+_CLOCK_TOLERANCE_S = 30
+_ASK_ALPACA = "The account's page at Alpaca says how it stands, and makes new keys."
 _OLD_MODEL = pd.Timedelta(days=21)
 _RESEARCH = "Run `algo-pipeline research` (or `make run`): it trains, judges and deploys one."
 _NOWHERE = "Set both keys of an Alpaca paper account in .env, or rehearse without keys: `algo-pipeline sandbox`."
@@ -85,24 +89,46 @@ def account(venue: Venue, state: LiveState) -> Iterator[Check]:
     try:
         found = venue.broker.get_account()
     except BrokerError as error:
-        remedy = "Start it: `algo-pipeline sandbox`." if venue.access and venue.access.is_loopback else error.remedy
-        yield fail("account", error.message, remedy, error.code)
+        yield _unanswered(venue, error)
         return
     require_same_account(found, state)
     words = f"it answers: {number(float(found.cash), 2)} USD cash, {number(float(found.equity), 2)} USD equity"
     if found.trading_blocked:
-        yield fail("account", f"{words}, but the broker blocks trading.", "The account's page at Alpaca says why.")
+        yield fail("account", f"{words}, but the broker blocks trading.", _ASK_ALPACA)
     else:
         yield ok("account", words)
 
 
-def clock(venue: Venue) -> Iterator[Check]:
-    """Whether this machine's clock is within 30 s of the broker's."""
+def _unanswered(venue: Venue, error: BrokerError) -> Check:
+    """Why the account did not answer: a sandbox that does not run, keys, or what lies between."""
+    found = None if venue.access is None else obstacle(venue.access.trading_url)
+    if venue.access is not None and venue.access.is_loopback and found is not None:
+        return fail("account", error.message, "Start it: `algo-pipeline sandbox`.", error.code)
+    if found is not None:
+        return fail("account", f"{error.message} {found.words}", found.remedy, error.code)
+    return fail("account", error.message, error.remedy or _ASK_ALPACA, error.code)
+
+
+def clock(settings: Settings, venue: Venue) -> Iterator[Check]:
+    """Whether this machine's clock is within 30 s of the broker's, or of the source's where there is no account."""
     if venue.broker is None or venue.access is None:
+        yield from _clock_beside(venue_url(settings, settings.data_source))
         return
     now = venue.broker.now()
     whose = f"the sandbox's own: {minute(now)} UTC" if venue.access.is_loopback else "within 30 s of Alpaca's"
     yield ok("clock", whose)
+
+
+def _clock_beside(url: str | None) -> Iterator[Check]:
+    ahead = None if url is None or is_loopback(url) else clock_ahead(url)
+    if ahead is None:
+        return
+    seconds = abs(ahead.total_seconds())
+    if seconds <= _CLOCK_TOLERANCE_S:
+        yield ok("clock", f"within {_CLOCK_TOLERANCE_S} s of the source's")
+    else:
+        words = f"This machine's clock is {seconds:,.0f} s {'ahead of' if ahead > timedelta() else 'behind'} {url}'s."
+        yield fail("clock", words, "Set the clock (for example: timedatectl set-ntp true). Nothing trades before that.")
 
 
 def market_data(settings: Settings, venue: Venue, symbol: Symbol, source_name: str) -> Check:
@@ -110,6 +136,11 @@ def market_data(settings: Settings, venue: Venue, symbol: Symbol, source_name: s
     from algo_pipeline.defs.sources import source_options
 
     name, now = f"bars {symbol}", venue.now()
+    url = venue_url(settings, source_name)
+    found = None if url is None else obstacle(url)
+    if found is not None:  # at once: the source itself would try again and again
+        words = f"The source {source_name} can't be reached. {found.words}"
+        return fail(name, words, found.remedy, TransientSourceError.code)
     bars = make_source(source_name, source_options(settings)).fetch_bars(symbol, now.floor("h") - 24 * BAR, now)
     due = last_closed_open(now)
     if len(bars) and bars.index[-1] >= due:
@@ -120,6 +151,11 @@ def market_data(settings: Settings, venue: Venue, symbol: Symbol, source_name: s
         f"{source_name} lacks the bar that opened at {minute(due)} UTC: {newest}.",
         "Without it an hour is skipped. Minutes after the hour it may only be late; a file or a simulation must go on.",
     )
+
+
+def venue_url(settings: Settings, source_name: str) -> str | None:
+    """Where a source is asked; None for one that is on this machine."""
+    return {"binance": settings.binance_url, "alpaca": settings.alpaca_data_url}.get(source_name)
 
 
 def runner_lock(folder: Path) -> Check:

@@ -1,11 +1,10 @@
-"""What ``doctor`` looks at on this machine: Python, disk, ports, MLflow's and Dagster's stores."""
+"""What ``doctor`` looks at on this machine: disk, folders, ports."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import urllib.request
 from pathlib import Path
@@ -15,20 +14,10 @@ from algo_pipeline.cli.checks import Check, fail, ok, warn
 from algo_pipeline.cli.services import HOST
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.formatting import number
+from algo_pipeline.common.processes import port_owner, process_words
 
-_OLDEST, _NEWEST = (3, 11), (3, 13)
 _SCARCE_GB, _TOO_LITTLE_GB = 2.0, 0.2
 _ANSWER_S = 2.0
-_SQLITE = "sqlite:///"
-
-
-def python_version() -> Check:
-    """One of the versions that the locked packages exist for."""
-    found = sys.version_info[:2]
-    words = f"Python {found[0]}.{found[1]}"
-    if _OLDEST <= found <= _NEWEST:
-        return ok("python", words)
-    return fail("python", f"{words}; 3.11 to 3.13 are supported.", "Run make setup with one of them.")
 
 
 def disk(settings: Settings) -> Check:
@@ -73,41 +62,6 @@ def dashboard_port(settings: Settings) -> Check:
     return _port("dashboard port", settings.dashboard_port, "healthz", '{"ok":', "ALGO_TRADER_DASHBOARD_PORT")
 
 
-def mlflow_store(settings: Settings) -> Check:
-    """Whether the registry answers; live trading does not need it."""
-    uri = settings.mlflow_uri()
-    path = Path(uri.removeprefix(_SQLITE))
-    if uri.startswith(_SQLITE) and not path.exists():
-        return ok("mlflow store", f"{path} will be made by the first research run")
-    from algo_pipeline.data.label_name import label_name
-    from algo_pipeline.registry.mlflow_registry import CHAMPION, MlflowRegistry
-    from algo_pipeline.registry.records import registered_model_name
-
-    symbol = settings.parsed_symbols()[0]
-    name = registered_model_name(symbol, label_name(settings.label))
-    version = MlflowRegistry.configured(settings).alias_version(name, CHAMPION)
-    champion = "no champion" if version is None else f"champion version {version}"
-    return ok("mlflow store", f"it answers: {champion} of {symbol}")
-
-
-def schedule(settings: Settings) -> Check:
-    """Whether the hours are decided without a person."""
-    from algo_pipeline.defs.schedule_state import schedule_state
-
-    state = schedule_state(settings)
-    start = "Run `make ui`, and leave it running: its daemon decides every hour."
-    if not state.has_home:
-        return warn("schedule", f"There is no Dagster home at {state.home} yet: nothing runs by itself.", start)
-    if not state.has_settings:
-        return warn("schedule", f"{state.home} has no dagster.yaml: runs are not retried or monitored.", start)
-    if not state.is_on:
-        remedy = "Turn hourly_decision on under Automation in the Dagster web UI."
-        return warn("schedule", "The schedule hourly_decision is turned off: no hour is decided by itself.", remedy)
-    if not state.is_daemon_alive:
-        return warn("schedule", "hourly_decision is on, but no Dagster daemon is running: it does not tick.", start)
-    return ok("schedule", "hourly_decision is on and the daemon is running")
-
-
 def _existing(path: Path) -> Path:
     """The path, or the nearest folder above it that exists."""
     path = path.absolute()
@@ -121,7 +75,11 @@ def _port(name: str, port: int, page: str, sign: str, setting: str) -> Check:
             return ok(name, f"{port} is free")
     if sign in _page(f"http://{HOST}:{port}/{page}"):
         return ok(name, f"{port} is in use by the web UI itself")
-    return warn(name, f"{port} is taken by another program.", f"Stop it, or choose another port with {setting}.")
+    pid = port_owner(port)
+    if pid is None:
+        return warn(name, f"{port} is taken by another program.", f"Stop it, or choose another port with {setting}.")
+    remedy = f"Stop it (kill {pid}), or choose another port with {setting}."
+    return warn(name, f"{port} is taken by {process_words(pid)}.", remedy)
 
 
 def _page(url: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from algo_pipeline.cli.checks import Check, ok, warn
 from algo_pipeline.common.config import Settings
@@ -13,8 +12,6 @@ from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.registry.ledger import PromotionLedger
 from algo_pipeline.registry.reigns import reigns
 from algo_pipeline.registry.trials import TrialLedger
-
-_SQLITE = "sqlite:///"
 
 
 def promotion_ledger(settings: Settings) -> Iterator[Check]:
@@ -45,8 +42,8 @@ def trial_ledger(settings: Settings) -> Check:
 
 def alias(settings: Settings, symbol: Symbol) -> Iterator[Check]:
     """Whether MLflow's alias points at the deployed version; nothing is said where there is nothing to compare."""
-    uri, bundle = settings.mlflow_uri(), BundleStore(settings.artifacts_dir).load(symbol)
-    if bundle is None or (uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).exists()):
+    file, bundle = settings.mlflow_file(), BundleStore(settings.artifacts_dir).load(symbol)
+    if bundle is None or (file is not None and not file.exists()):
         return
     from algo_pipeline.registry.mlflow_registry import MlflowRegistry
     from algo_pipeline.registry.moved_alias import moved_alias

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from algo_pipeline.cli import checks_live as live
 from algo_pipeline.cli import checks_machine as machine
 from algo_pipeline.cli import checks_own as own
 from algo_pipeline.cli import checks_registry as registry
-from algo_pipeline.cli.checks import Check, checked, fail, ok, warn
+from algo_pipeline.cli import checks_stores as stores
+from algo_pipeline.cli.checks import Check, Diagnosis, Level, checked, fail, ok, warn
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.formatting import count, number
@@ -22,22 +23,6 @@ from algo_pipeline.live.alerts import Alert, Severity
 from algo_pipeline.registry.bundle import BundleStore
 
 _SAME_SOURCE = "Unset ALGO_TRADER_LIVE_BARS_SOURCE, or train on the source that you trade on."
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What was found.
-
-    Parameters
-    ----------
-    checks : tuple of Check
-        In the order in which they were made.
-    skews : mapping of Symbol to FeatureSkew
-        Of symbols that decide on bars of another source than their champion's.
-    """
-
-    checks: tuple[Check, ...]
-    skews: Mapping[Symbol, FeatureSkew]
 
 
 def diagnose(settings: Settings) -> Diagnosis:
@@ -60,7 +45,6 @@ def send_test_alert(settings: Settings) -> Check:
 
 
 def _machine(settings: Settings) -> Iterator[Check]:
-    yield from checked("python", machine.python_version)
     yield from checked("disk", partial(machine.disk, settings))
     yield from checked("artifacts", partial(machine.artifacts_folder, settings))
 
@@ -70,8 +54,9 @@ def _account(settings: Settings) -> Iterator[Check]:
     venue, state = live.open_venue(settings), live.live_state(folder)
     yield from checked("credentials", partial(live.credentials, settings))
     yield from checked("account", partial(live.account, venue, state))
-    yield from checked("clock", partial(live.clock, venue))
+    yield from checked("clock", partial(live.clock, settings, venue))
     yield from checked("lock", partial(live.runner_lock, folder))
+    yield from checked("locks", partial(stores.research_locks, settings))
     yield from checked("journal", partial(live.journal, folder))
     yield from checked("trading", partial(live.trading, settings, state, venue))
     yield from checked("watch", partial(live.watch, state))
@@ -95,12 +80,17 @@ def _services(settings: Settings) -> Iterable[Check]:
     yield from checked("dagster port", partial(machine.dagster_port, settings))
     yield from checked("mlflow port", partial(machine.mlflow_port, settings))
     yield from checked("dashboard port", partial(machine.dashboard_port, settings))
-    yield from checked("mlflow store", partial(machine.mlflow_store, settings))
+    yield from checked("mlflow store", partial(stores.mlflow_store, settings))
     yield from checked("ledger", partial(registry.promotion_ledger, settings))
     yield from checked("trials", partial(registry.trial_ledger, settings))
     for symbol in settings.parsed_symbols():
         yield from checked(f"alias {symbol}", partial(registry.alias, settings, symbol))
-    yield from checked("schedule", partial(machine.schedule, settings))
+    from algo_pipeline.defs.instance import dagster_home
+
+    store = checked("dagster store", partial(stores.dagster_store, dagster_home(settings)))
+    yield from store
+    if all(check.level is Level.OK for check in store):  # a locked store would keep the look at the schedule waiting
+        yield from checked("schedule", partial(stores.schedule, settings))
 
 
 def _learnt_from(settings: Settings, symbol: Symbol) -> str | None:

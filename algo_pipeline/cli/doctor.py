@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 import sys
-from typing import Any
+from dataclasses import asdict, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from algo_pipeline.cli.checks import Check, Level, checked, failed, ok
-from algo_pipeline.cli.diagnosis import Diagnosis, diagnose, send_test_alert
+from algo_pipeline.cli.checks import Check, Diagnosis, Level, checked, failed, ok
+from algo_pipeline.cli.checks_environment import not_importable, packages, python_version
 from algo_pipeline.cli.errors import FAILED
-from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import AlgoPipelineError
-from algo_pipeline.common.formatting import count, minute, number
-from algo_pipeline.common.logger import configure_logging
-from algo_pipeline.common.storage import to_json
-from algo_pipeline.data.skew import FeatureSkew
 
-_STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
-_ROWS_SHOWN = 10
+if TYPE_CHECKING:  # a broken environment is what this command has to tell of: nothing else is imported before a look
+    from algo_pipeline.common.config import Settings
+    from algo_pipeline.data.skew import FeatureSkew
+
+_COLOURS = MappingProxyType({Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"})
 
 
 @click.command()
 @click.option("--send-test-alert", "with_alert", is_flag=True, help="Also send a test alert through every channel.")
 @click.option("--json", "as_json", is_flag=True, help="Print a machine-readable result.")
 def doctor(with_alert: bool, as_json: bool) -> None:
-    """Check settings, account, clock, bars, disk, champions, journal, ledgers, lock, ports, stores, alerts, schedule.
+    """Check everything that trading by itself needs, and say what to do about what is missing.
+
+    Python, packages, settings, disk, folders, account, keys, clock, network, bars, champions, journal, ledgers, locks,
+    ports, stores, alerts and the schedule.
 
     \b
     Examples:
@@ -44,18 +43,34 @@ def doctor(with_alert: bool, as_json: bool) -> None:
     """  # noqa: D301 - click reads the escape
     found = _diagnosis(with_alert)
     if as_json:
-        click.echo(to_json(_document(found)))
+        click.echo(_as_json(found))
     else:
         _print(found)
-    if any(check.level is Level.FAIL for check in found.checks):
+    if not found.is_sound:
         sys.exit(FAILED)
 
 
 def _diagnosis(with_alert: bool) -> Diagnosis:
+    """Python and packages first: without them nothing else can be looked at, and without settings little."""
+    environment = [*checked("python", python_version), *checked("packages", packages)]
+    if any(check.level is Level.FAIL for check in environment):
+        return Diagnosis(tuple(environment))
+    try:
+        found = _with_packages(with_alert)
+    except ImportError as error:
+        found = Diagnosis((not_importable(error),))
+    return replace(found, checks=(*environment, *found.checks))
+
+
+def _with_packages(with_alert: bool) -> Diagnosis:
+    from algo_pipeline.cli.diagnosis import diagnose, send_test_alert
+    from algo_pipeline.common.config import load_settings
+
     try:
         settings = load_settings()
     except AlgoPipelineError as error:
-        return Diagnosis((failed("settings", error),), {})
+        told = type(error)(f"{error.message} The other checks need settings.", error.remedy)
+        return Diagnosis((failed("settings", told),))
     logs = checked("settings", lambda: _set_up(settings))
     found = diagnose(settings)
     sent = checked("test alert", lambda: send_test_alert(settings)) if with_alert else []
@@ -64,15 +79,25 @@ def _diagnosis(with_alert: bool) -> Diagnosis:
 
 def _set_up(settings: Settings) -> Check:
     """Settings that can be read, and a log of what a check has met."""
+    from algo_pipeline.common.logger import configure_logging
+
     configure_logging(settings.log_level, settings.artifacts_dir / "logs", settings.secret_values(), console=False)
     return ok("settings", f"read for {', '.join(settings.symbols)}; {len(settings.model_fields_set)} are set")
 
 
+def _as_json(found: Diagnosis) -> str:
+    if not found.skews:
+        return json.dumps(_document(found), indent=2, ensure_ascii=False)
+    from algo_pipeline.common.storage import to_json
+
+    return to_json(_document(found))
+
+
 def _document(found: Diagnosis) -> dict[str, Any]:
-    checks = [{**dataclasses.asdict(check), "level": check.level.value} for check in found.checks]
     return {
-        "ok": all(check.level is not Level.FAIL for check in found.checks),
-        "checks": checks,
+        "ok": found.is_sound,
+        "summary": found.summary(),
+        "checks": [{**asdict(check), "level": check.level.value} for check in found.checks],
         "feature_skew": {str(symbol): _skew_document(skew) for symbol, skew in found.skews.items()},
     }
 
@@ -83,26 +108,13 @@ def _skew_document(skew: FeatureSkew) -> dict[str, Any]:
 
 
 def _print(found: Diagnosis) -> None:
-    console = Console(highlight=False, markup=False)
     for check in found.checks:
-        style = _STYLES[check.level]
-        console.print(Text(f"{check.level.value:<4}", style), f"{check.name}:", check.message, soft_wrap=True)
+        click.echo(f"{click.style(f'{check.level.value:<4}', fg=_COLOURS[check.level])} {check.name}: {check.message}")
         if check.remedy:
-            console.print(f"     try: {check.remedy}", style="dim", soft_wrap=True, markup=False)
-    for symbol, skew in found.skews.items():
-        console.print(
-            f"{symbol}, {count(skew.n_hours)} hours until {minute(skew.last)} UTC: absolute difference of a feature "
-            f"between the two sources, in deviations of the feature; the worst {_ROWS_SHOWN} of {len(skew.table)}",
-            soft_wrap=True,
-        )
-        console.print(_skew_table(skew))
+            click.secho(f"     try: {check.remedy}", dim=True)
+    if found.skews:
+        from algo_pipeline.cli.skew_summary import print_skew
 
-
-def _skew_table(skew: FeatureSkew) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("feature")
-    table.add_column("median", justify="right")
-    table.add_column("max", justify="right")
-    for name, row in skew.table.head(_ROWS_SHOWN).iterrows():
-        table.add_row(str(name), number(row["median"], 3), number(row["max"], 2))
-    return table
+        for symbol, skew in found.skews.items():
+            print_skew(symbol, skew)
+    click.secho(f"\n{found.summary()[0].upper()}{found.summary()[1:]}.", bold=True)

@@ -65,6 +65,8 @@ def main() -> None:
 
 
 def _fail_unless_unknown(error: Exception, as_json: bool) -> None:
+    if isinstance(error, ImportError) and not (error.name or "").startswith("algo_pipeline"):
+        fail("environment", f"A package can't be imported: {error}.", "algo-pipeline doctor", as_json)
     from loguru import logger
 
     known = foreseeable(error)

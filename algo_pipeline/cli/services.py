@@ -108,10 +108,7 @@ def _services(settings: Settings, workspace: Path, code_port: int) -> tuple[Serv
 
 
 def _artifact_root(settings: Settings) -> str:
-    uri = settings.mlflow_uri()
-    if not uri.startswith("sqlite:///"):
-        return str((settings.artifacts_dir / "mlflow").absolute())
-    return (Path(uri.removeprefix("sqlite:///")).parent / "artifacts").as_uri()
+    return settings.mlflow_artifacts().as_uri()
 
 
 def _environment(settings: Settings) -> Mapping[str, str]:

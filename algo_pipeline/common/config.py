@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from algo_pipeline.common.errors import AlgoPipelineError, SettingsError
 from algo_pipeline.common.paper import require_no_user_info
+from algo_pipeline.common.sqlite import SQLITE, sqlite_file
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import STANDARD_FEATURES, Symbol
@@ -30,7 +31,6 @@ from algo_pipeline.common.user_classes import is_reference
 
 PREFIX = "ALGO_TRADER_"
 _ENV_FILE = Path(".env")
-_SQLITE = "sqlite:///"
 
 SourceName = Literal["binance", "alpaca", "file", "simulated"]
 ModelKind = Literal["logistic", "scaled_logistic", "boosting", "lightgbm", "ensemble"]
@@ -266,16 +266,18 @@ class Settings(BaseSettings):
 
     def mlflow_uri(self) -> str:
         """The tracking URI with a relative SQLite path made absolute, so that it survives a change of folder."""
-        if not self.mlflow_tracking_uri.startswith(_SQLITE):
-            return self.mlflow_tracking_uri
-        return _SQLITE + str(Path(self.mlflow_tracking_uri.removeprefix(_SQLITE)).absolute())
+        file = self.mlflow_file()
+        return self.mlflow_tracking_uri if file is None else f"{SQLITE}{file}"
+
+    def mlflow_file(self) -> Path | None:
+        """MLflow's SQLite file, absolute; None for another database or a server."""
+        file = sqlite_file(self.mlflow_tracking_uri)
+        return None if file is None else file.absolute()
 
     def mlflow_artifacts(self) -> Path:
         """Folder of the files of MLflow's runs: beside a SQLite store, below the artifacts folder for another one."""
-        uri = self.mlflow_uri()
-        if uri.startswith(_SQLITE):
-            return Path(uri.removeprefix(_SQLITE)).parent / "artifacts"
-        return (self.artifacts_dir / "mlflow").absolute()
+        file = self.mlflow_file()
+        return (self.artifacts_dir / "mlflow").absolute() if file is None else file.parent / "artifacts"
 
     def secret_values(self) -> tuple[str, ...]:
         """The secrets in clear, for the log filter that must never let them through."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from algo_pipeline.common.errors import BusyError, StorageError
+from algo_pipeline.common.processes import lock_holders, process_words
 
 _POLL_S = 0.2
-_LOCK_TABLE = Path("/proc/locks")
 
 
 @contextmanager
@@ -62,24 +61,16 @@ def lock_holder(path: Path) -> str | None:
     """
     try:
         with path.open("rb") as file:
-            return None if _try_lock(file.fileno()) else _holder(os.fstat(file.fileno()).st_ino)
+            if _try_lock(file.fileno()):
+                return None
     except FileNotFoundError:
         return None
     except OSError as error:
         raise StorageError(
             f"The lock file {path} could not be opened: {error.strerror or error}.", "Make it readable."
         ) from error
-
-
-def _holder(inode: int) -> str:
-    """From Linux's table of locks; other systems have none to read."""
-    try:
-        rows = [line.split() for line in _LOCK_TABLE.read_text().splitlines()]
-        pid = next(row[4] for row in rows if row[1] == "FLOCK" and row[5].rpartition(":")[2] == str(inode))
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except (OSError, StopIteration, IndexError):
-        return "another process"
-    return f"process {pid} ({' '.join(Path(word).name if '/' in word else word for word in words).strip()})"
+    holders = lock_holders([path])
+    return process_words(holders[0]) if holders else "another process"
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -15,6 +15,11 @@ from algo_pipeline.defs.run_store import quick_store
 _INSTANCE_SETTINGS = Path(__file__).with_name("dagster.yaml")
 
 
+def dagster_home(settings: Settings) -> Path:
+    """Where Dagster keeps runs, events and schedules: DAGSTER_HOME, or ``dagster`` under the artifacts folder."""
+    return Path(os.environ.get("DAGSTER_HOME") or settings.artifacts_dir / "dagster").absolute()
+
+
 def prepare_home(settings: Settings) -> Path:
     """Set DAGSTER_HOME (default: ``<artifacts>/dagster``), create it and link ``dagster.yaml`` into it.
 
@@ -23,7 +28,7 @@ def prepare_home(settings: Settings) -> Path:
     StorageError
         If the folder can't be created.
     """
-    home = Path(os.environ.get("DAGSTER_HOME") or settings.artifacts_dir / "dagster").absolute()
+    home = dagster_home(settings)
     try:
         home.mkdir(parents=True, exist_ok=True)
         link = home / "dagster.yaml"

@@ -1,13 +1,12 @@
 """Whether live trading runs by itself: the hourly schedule's switch, and the daemon's heartbeat."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
 from algo_pipeline.common.config import Settings
-from algo_pipeline.defs.instance import open_instance
+from algo_pipeline.defs.instance import dagster_home, open_instance
 from algo_pipeline.defs.live_automation import hourly_decision
 
 _SCHEDULER = "SCHEDULER"
@@ -46,7 +45,7 @@ def schedule_state(settings: Settings) -> ScheduleState:
     StorageError
         If its store can't be opened.
     """
-    home = Path(os.environ.get("DAGSTER_HOME") or settings.artifacts_dir / "dagster").absolute()
+    home = dagster_home(settings)
     if not home.is_dir():
         return ScheduleState(home, has_home=False)
     with open_instance(settings) as instance:

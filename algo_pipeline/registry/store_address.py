@@ -8,9 +8,9 @@ from pathlib import Path
 
 from algo_pipeline.common.errors import RegistryError
 from algo_pipeline.common.locks import file_lock
+from algo_pipeline.common.sqlite import sqlite_file
 from algo_pipeline.common.urls import masked_url, secrets_of_url, without_passwords
 
-_SQLITE = "sqlite:///"
 _SERVERS = ("http://", "https://")
 _OPENING_S = 120.0
 _NO_DRIVER = (
@@ -37,7 +37,7 @@ class StoreAddress:
     @property
     def file(self) -> Path | None:
         """The SQLite file; None for another database or a server."""
-        return Path(self.uri.removeprefix(_SQLITE)) if self.uri.startswith(_SQLITE) else None
+        return sqlite_file(self.uri)
 
     @property
     def is_database(self) -> bool:

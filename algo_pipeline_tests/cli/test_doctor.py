@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from algo_pipeline.cli import checks_live, checks_machine, diagnosis
-from algo_pipeline.cli.checks import Check, Level, checked, ok
+from algo_pipeline.cli import checks_environment, checks_live, checks_machine, diagnosis
+from algo_pipeline.cli.checks import Check, Diagnosis, Level, checked, ok
 from algo_pipeline.common.errors import StorageError
 from algo_pipeline.common.locks import file_lock, lock_holder
 from algo_pipeline.defs.instance import open_instance
@@ -102,8 +109,19 @@ def test_it_is_for_people_too(live: LiveShop, command: Command) -> None:
 
 def test_settings_that_cannot_be_read_are_all_that_is_told(command: Command) -> None:
     ended = command("doctor", "--json", ALGO_TRADER_FEE_BPS="cheap")
-    (check,) = ended.json()["checks"]
-    assert (ended.code, check["level"], check["code"]) == (1, "FAIL", "bad_setting")
+    python, packages, settings = ended.json()["checks"]
+    assert (ended.code, settings["level"], settings["code"]) == (1, "FAIL", "bad_setting")
+    assert (python["level"], packages["level"]) == ("OK", "OK")
+    assert "The other checks need settings." in settings["message"]
+
+
+def test_the_last_line_counts_what_is_wrong(command: Command) -> None:
+    ended = command("doctor", ALGO_TRADER_ALPACA_TRADING_URL="http://127.0.0.1:9")
+    lines = ended.out.splitlines()
+    n_fails, n_warnings = (sum(line.startswith(level) for line in lines) for level in ("FAIL", "WARN"))
+    assert ended.code == 1
+    assert lines[-1] == f"{n_fails} problem{'s' * (n_fails > 1)}, {n_warnings} warning{'s' * (n_warnings > 1)}."
+    assert Diagnosis((ok("a", "b"),)).summary() == "all 1 checks are well"
 
 
 class TestAccount:
@@ -134,6 +152,24 @@ class TestAccount:
         command("decide")
         live.sandbox.account("reset")
         assert found()["account"]["code"] == "live_state"
+
+    def test_a_venue_that_refuses_connections_is_told_from_one_that_fails(self, live: LiveShop, found: Found) -> None:
+        live.deploy()
+        checks = found(ALGO_TRADER_LIVE_BARS_SOURCE="binance", ALGO_TRADER_BINANCE_URL="http://127.0.0.1:9")
+        assert "127.0.0.1 refuses connections to port 9" in checks["bars BTC/USD"]["message"]
+        assert checks["bars BTC/USD"]["level"] == "FAIL"
+
+    def test_without_an_account_the_clock_is_compared_with_the_source(
+        self, live: LiveShop, found: Found, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(checks_live, "obstacle", lambda url: None)
+        told = {**PAPER, "ALGO_TRADER_DATA_SOURCE": "binance", "ALGO_TRADER_LIVE_BARS_SOURCE": "simulated"}
+        monkeypatch.setattr(checks_live, "clock_ahead", lambda url: timedelta(seconds=-95))
+        check = found(**told, ALGO_TRADER_BINANCE_URL="https://binance.invalid")["clock"]
+        assert check["message"] == "This machine's clock is 95 s behind https://binance.invalid's."
+        assert (check["level"], "timedatectl set-ntp true" in check["remedy"]) == ("FAIL", True)
+        monkeypatch.setattr(checks_live, "clock_ahead", lambda url: timedelta(seconds=2))
+        assert found(**told, ALGO_TRADER_BINANCE_URL="https://binance.invalid")["clock"]["level"] == "OK"
 
 
 class TestTrading:
@@ -216,6 +252,8 @@ class TestMachine:
     def test_a_port_that_is_taken_is_worth_knowing(self, found: Found, taken_port: int) -> None:
         check = found(ALGO_TRADER_MLFLOW_PORT=str(taken_port))["mlflow port"]
         assert (check["level"], "ALGO_TRADER_MLFLOW_PORT" in check["remedy"]) == ("WARN", True)
+        assert f"taken by process {os.getpid()} (" in check["message"]
+        assert f"kill {os.getpid()}" in check["remedy"]
 
     def test_our_own_web_ui_may_have_its_port(self, live: LiveShop, monkeypatch: pytest.MonkeyPatch) -> None:
         port = int(live.url.rpartition(":")[2])
@@ -227,6 +265,34 @@ class TestMachine:
         path.parent.mkdir()
         path.write_text("this is no database, and long enough to be told from an empty one " * 20)
         assert found()["mlflow store"]["code"] == "registry"
+
+    def test_a_store_that_somebody_writes_to_names_who(self, live: LiveShop, found: Found) -> None:
+        path = live.shop.mlflow_db
+        path.parent.mkdir()
+        with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            check = found()["mlflow store"]
+        assert (check["level"], check["code"]) == ("FAIL", "locked")
+        assert f"locked for writing by process {os.getpid()} (" in check["message"]
+
+    def test_a_dagster_store_that_is_locked_is_told_and_not_waited_for(self, live: LiveShop, found: Found) -> None:
+        with open_instance(live.settings):
+            pass
+        path = live.settings.artifacts_dir / "dagster" / "history" / "runs.db"
+        with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            checks = found()
+        assert (checks["dagster store"]["level"], checks["dagster store"]["code"]) == ("FAIL", "locked")
+        assert "schedule" not in checks
+
+    def test_a_run_that_is_at_work_is_named_and_the_file_of_one_that_has_ended_is_not(
+        self, live: LiveShop, found: Found
+    ) -> None:
+        lock = live.settings.artifacts_dir / "research" / "simulated" / ".BTC-USD.lock"
+        with file_lock(lock, "a run", 0.0):
+            assert f"{lock} is held by process {os.getpid()} (" in found()["locks"]["message"]
+        assert lock.exists()
+        assert "locks" not in found()
 
     @pytest.mark.parametrize(("free", "level"), [(50e9, "OK"), (1e9, "WARN"), (1e7, "FAIL")])
     def test_room_on_the_disk(self, found: Found, monkeypatch: pytest.MonkeyPatch, free: float, level: str) -> None:
@@ -295,6 +361,38 @@ class TestAlerts:
         assert "MARKER" not in live.alerts()
 
 
+class TestEnvironment:
+    @pytest.mark.parametrize("name", ["pandas", "lightgbm", "dagster"])
+    def test_a_package_that_is_broken_is_told_by_name_and_no_traceback(self, name: str, tmp_path: Path) -> None:
+        code = (
+            "import sys\n"
+            "class Broken:\n"
+            f"    def find_spec(self, name, path=None, target=None):\n"
+            f"        if name == {name!r}: raise ImportError('lib{name}.so: cannot open shared object file')\n"
+            "sys.meta_path.insert(0, Broken())\n"
+            "sys.argv = ['algo-pipeline', 'doctor']\n"
+            "from algo_pipeline.cli.main import main; main()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 1
+        assert "Traceback" not in done.stdout + done.stderr
+        assert f"lib{name}.so: cannot open shared object file" in done.stdout
+        assert "try: Set the environment up anew" in done.stdout
+
+    def test_a_package_of_another_version_than_needed_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(checks_environment, "requires", lambda name: ["pandas<2", "nothing-of-this-name", "rich"])
+        (check,) = checks_environment.packages()
+        assert check.level is Level.FAIL
+        assert re.search(r"pandas \S+ is installed, <2 is needed; nothing-of-this-name is missing\.", check.message)
+
+    def test_another_python_than_supported_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(checks_environment.sys, "version_info", (3, 9, 2))
+        check = checks_environment.python_version()
+        assert (check.level, "Python 3.9; 3.11 to 3.13" in check.message) == (Level.FAIL, True)
+
+
 class TestChecked:
     def test_what_a_check_raises_is_its_failure(self) -> None:
         def broken() -> Check:
@@ -314,7 +412,7 @@ class TestChecked:
 
     def test_secrets_are_masked(self, live: LiveShop, monkeypatch: pytest.MonkeyPatch) -> None:
         settings = live.settings.model_copy(update={"alpaca_secret_key": _secret("MARKERsecret8d2e")})
-        monkeypatch.setattr(checks_machine, "python_version", lambda: ok("python", "has MARKERsecret8d2e"))
+        monkeypatch.setattr(checks_machine, "disk", lambda _: ok("disk", "has MARKERsecret8d2e"))
         assert diagnosis.diagnose(settings).checks[0].message == "has **********"
 
 
