@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from algo_pipeline_tests.browser.conftest import Camera
 
-KINDS_OF_PAGE = ("index", "tutorial", "safety")
+KINDS_OF_PAGE = ("index", "tutorial", "results")
 WIDE = ("runbook", "reference/python", "results")
 SERIOUS = ("serious", "critical")
 PHONE = {"width": 375, "height": 800}
@@ -39,7 +39,9 @@ def root(documentation_site: Path) -> Iterator[str]:
 @pytest.mark.parametrize("name", KINDS_OF_PAGE)
 def test_a_page_has_no_serious_finding(page: Page, root: str, name: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(PHONE)
     page.goto(f"{root}/{name}.html")
+    expect(page.get_by_role("dialog", name="Search", include_hidden=True)).to_be_attached()
     found = Axe().run(page).response["violations"]
     assert [finding["id"] for finding in found if finding["impact"] in SERIOUS] == []
 
