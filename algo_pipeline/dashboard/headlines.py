@@ -41,7 +41,7 @@ def account_state(view: View) -> AccountState:
     if status["halted"] is not None:
         return AccountState("bad", "Halted", "A person halted trading: nothing is bought until it is resumed.")
     if view.time.source is TimeSource.JOURNAL:
-        text = "A rehearsal's account: its sandbox is not running, and nothing is decided any more."
+        text = "A rehearsal in a sandbox that does not answer here: everything is as of the journal's newest line."
         return AccountState("idle", "Rehearsal", text)
     if status["overdue"] is not None:
         hours = count(status["overdue"]["hours"])

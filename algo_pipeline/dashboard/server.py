@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import uvicorn
 from starlette.applications import Starlette
@@ -39,7 +40,8 @@ def serve(settings: Settings, host: str, port: int, allowed_hosts: Sequence[str]
         threading.Thread(target=reader.view, args=(utc_now(),), daemon=True, name="first reading").start()
         shown = f"[{host}]" if ":" in host else host
         tell(f"http://{shown}:{listener.getsockname()[1]}")
-        make_server(app).run([listener])
+        with suppress(KeyboardInterrupt):  # the way to end it
+            make_server(app).run([listener])
 
 
 def make_server(app: Starlette) -> uvicorn.Server:

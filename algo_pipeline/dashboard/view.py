@@ -56,7 +56,7 @@ class PageTime:
         if self.source is TimeSource.SANDBOX:
             return f"The sandbox's clock shows {at}."
         if self.source is TimeSource.JOURNAL:
-            return f"The account is a sandbox's, and no sandbox answers: everything is as of the newest line, {at}."
+            return f"The journal's newest line was written at {at}."
         return f"It is {at}."
 
 

@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from algo_pipeline_tests.dashboard.account import DiskAccount
+from algo_pipeline_tests.dashboard.account import DiskAccount, account_in
+from algo_pipeline_tests.live.harness import BTC, ETH
 from algo_pipeline_tests.live.lines import decision, halt, hour, intent, kill_switch, missed, watched
+from algo_pipeline_tests.live.worlds import LIVE, random_world
 
 DOCS = Path(__file__).parents[2] / "docs" / "dashboard.md"
 
@@ -107,6 +110,31 @@ def test_a_scraper_may_ask_for_open_metrics(account: DiskAccount) -> None:
         answer = browser.get("/metrics", accept="application/openmetrics-text; version=1.0.0")
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
+
+
+def test_the_rules_in_the_documentation_are_about_metrics_that_exist(account: DiskAccount) -> None:
+    account.write(*(watched(bar) for bar in range(3, 6)))
+    blocks = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)]
+    (scrape,), (group,) = blocks[0]["scrape_configs"], blocks[1]["groups"]
+    assert scrape["static_configs"] == [{"targets": [f"127.0.0.1:{account.settings.dashboard_port}"]}]
+    named = {name for rule in group["rules"] for name in re.findall(r"algo_pipeline_(\w+)", rule["expr"])}
+    assert named <= set(scraped(account)) | {"overdue_hours"}
+    assert len({rule["alert"] for rule in group["rules"]}) == len(group["rules"]) == 6
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_metrics_of_a_random_account_are_those_of_its_status(tmp_path: Path, seed: int) -> None:
+    world = random_world(tmp_path / "live", seed, (BTC, ETH), 25, LIVE)
+    for bar in world.times:
+        world.tick(bar)
+    account = account_in(tmp_path, symbols="BTC/USD,ETH/USD")
+    found, status = scraped(account), account.view().status
+    assert found["equity_usd"][()] == status["equity"]
+    assert found["drawdown_ratio"][()] == status["drawdown"]
+    assert sum(found["orders_total"].values()) == status["session"]["orders"]
+    held = {(row["symbol"],): float(row["quantity"]) for row in status["positions"]}
+    assert {key: value for key, value in found["position_quantity"].items() if value} == held
+    assert found["return_ratio"][()] == pytest.approx(status["session"]["metrics"]["total_return"])
 
 
 def test_every_metric_is_documented_and_every_documented_one_exists(account: DiskAccount) -> None:

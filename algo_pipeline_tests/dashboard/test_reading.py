@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from algo_pipeline.common.storage import to_json, write_text
+from algo_pipeline.dashboard import reading
 from algo_pipeline.dashboard.expectation import Standing
 from algo_pipeline.dashboard.headlines import account_state
 from algo_pipeline.dashboard.reading import Reader
@@ -120,6 +122,21 @@ class TestDamage:
 
 
 class TestFollowing:
+    def test_what_has_not_changed_is_not_read_again(
+        self, account: DiskAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader = Reader(account.settings)
+        first = reader.view(hour(4))
+
+        def never(*_: object) -> None:
+            raise AssertionError("it was read again")
+
+        for owner, name in ((Journal, "lines"), (BundleStore, "load"), (pd, "read_csv"), (reading, "read_alerts")):
+            monkeypatch.setattr(owner, name, never)
+        again = reader.view(hour(4))
+        assert to_json(again.status) == to_json(first.status)
+        assert again.equity is first.equity
+
     def test_lines_are_taken_in_as_they_come(self, empty: DiskAccount) -> None:
         reader = Reader(empty.settings)
         for entry in traded():
