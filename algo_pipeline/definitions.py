@@ -17,6 +17,7 @@ from algo_pipeline.defs import (
     trading,
     training,
 )
+from algo_pipeline.defs.homes import with_home
 from algo_pipeline.defs.io_managers import BarsIOManager, DocumentIOManager, EstimatorsIOManager, FrameIOManager
 from algo_pipeline.defs.progress import progress_logger
 from algo_pipeline.defs.resources import Pipeline
@@ -29,11 +30,11 @@ _FRESH_WEEKLY = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=15), w
 
 
 def _with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """Owner and freshness of an asset, by its group."""
+    """Owner, freshness, tags and home of an asset, by its group and name."""
     by_group = {"market_data": _FRESH_DAILY, "live": _FRESH_HOURLY, "comparison": _FRESH_QUARTERLY}
     policy = by_group.get(str(spec.group_name), _FRESH_WEEKLY)
     owner = _TRADING_OWNER if spec.group_name == "live" else _RESEARCH_OWNER
-    return spec.replace_attributes(owners=[owner], freshness_policy=policy)
+    return with_home(spec).replace_attributes(owners=[owner], freshness_policy=policy)
 
 
 def _resources() -> dict[str, object]:

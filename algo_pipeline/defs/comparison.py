@@ -4,11 +4,13 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
+from algo_pipeline.common.formatting import percent
 from algo_pipeline.defs.automation import RESEARCH_TAG
 from algo_pipeline.defs.dataset import load_dataset
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import picture, stage
+from algo_pipeline.defs.shown import facts, glance, picture
+from algo_pipeline.defs.stage import stage
 from algo_pipeline.research.leaderboard import Leaderboard
 from algo_pipeline.research.search import SearchOutcome
 
@@ -42,6 +44,7 @@ def leaderboard(
     """Train and judge every candidate; nothing is promoted from here."""
     with stage(context):
         from algo_pipeline.defs.leaderboard_run import Wish, run_leaderboard
+        from algo_pipeline.research import miniatures
         from algo_pipeline.research.leaderboard_report import (
             leaderboard_markdown,
             leaderboard_picture,
@@ -51,13 +54,14 @@ def leaderboard(
         symbol = partition_symbol(context.partition_key)
         wish = Wish(tuple(config.labels), tuple(config.models), tuple(config.calibrators))
         done = run_leaderboard(context, pipeline, symbol, raw_ohlcv, features, labels, wish)
+        skills = [row.log_loss_skill for row in done.board.rows]
         context.add_output_metadata(
             {
                 "finding": dg.MetadataValue.text(leaderboard_summary(done.board)),
-                "candidates": len(done.board.rows),
-                "comparisons": done.board.n_comparisons,
-                "leaderboard": dg.MetadataValue.md(leaderboard_markdown(done.board)),
+                **glance(miniatures.ranking(skills, f"{len(skills)} candidates, best first")),
                 "skill": picture(leaderboard_picture(done.board), "log-loss skill"),
+                "leaderboard": dg.MetadataValue.md(leaderboard_markdown(done.board)),
+                **facts({"candidates": len(done.board.rows), "comparisons": done.board.n_comparisons}),
                 "mlflow_run_id": dg.MetadataValue.text(done.logged.parent_run_id),
                 "mlflow_run": dg.MetadataValue.url(
                     pipeline.mlflow_run_url(done.logged.experiment_id, done.logged.parent_run_id)
@@ -95,19 +99,21 @@ def searched_recipe(
     """Search, or go on searching, and judge the winner."""
     with stage(context):
         from algo_pipeline.defs.search_run import SearchWish, run_search
+        from algo_pipeline.research import miniatures
         from algo_pipeline.research.search_report import search_picture, settings_markdown, trials_markdown
 
         symbol = partition_symbol(context.partition_key)
         wish = SearchWish(config.model or pipeline.settings().model, config.trials, config.seed)
         done = run_search(context, pipeline, symbol, raw_ohlcv, load_dataset(dataset, pipeline), wish)
+        skills = [trial.log_loss_skill for trial in done.outcome.trials]
         context.add_output_metadata(
             {
                 "finding": dg.MetadataValue.text(done.outcome.describe()),
-                "trials": len(done.outcome.trials),
-                "pruned": done.outcome.n_pruned,
+                **glance(miniatures.best_so_far(skills, f"{len(skills)} trials, best {percent(max(skills), 2)}")),
+                "progress": picture(search_picture(done.outcome), "progress of the search"),
+                **facts({"trials": len(done.outcome.trials), "pruned": done.outcome.n_pruned}),
                 "settings": dg.MetadataValue.md(settings_markdown(done.outcome)),
                 "best_trials": dg.MetadataValue.md(trials_markdown(done.outcome)),
-                "progress": picture(search_picture(done.outcome), "progress of the search"),
                 "mlflow_run": dg.MetadataValue.url(
                     pipeline.mlflow_run_url(done.logged.experiment_id, done.logged.parent_run_id)
                 ),

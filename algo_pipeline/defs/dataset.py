@@ -5,7 +5,8 @@ import pandas as pd
 
 from algo_pipeline.defs.partitions import SYMBOLS
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import finding_result, picture, span_metadata, stage, table
+from algo_pipeline.defs.shown import facts, finding_result, glance, picture, span_metadata, table
+from algo_pipeline.defs.stage import stage
 from algo_pipeline.research.dataset import Dataset, build_dataset
 from algo_pipeline.research.splits import SplitPlan, walk_forward
 
@@ -23,16 +24,25 @@ def dataset(
 ) -> pd.DataFrame:
     """Join features and label."""
     with stage(context):
+        from algo_pipeline.research import miniatures
+        from algo_pipeline.research.plots_of_data import label_balance
+
         sets = pipeline.feature_sets()
         joined = build_dataset(features, labels, pipeline.recipe().label_spec, sets.columns, sets.warmup_bars)
         frame = joined.to_frame()
         context.add_output_metadata(
             {
+                **glance(miniatures.balance(joined.target)),
+                "balance": picture(label_balance(joined.target.to_frame()), "share of ones and rows by month"),
                 **span_metadata(frame),
-                "label": joined.label.name,
-                "base_rate": float(joined.target.mean()),
-                "content_hash": joined.content_hash,
-                "training_end": joined.training_end.isoformat(),
+                **facts(
+                    {
+                        "label": joined.label.name,
+                        "base_rate": float(joined.target.mean()),
+                        "training_end": f"{joined.training_end:%Y-%m-%d %H:%M} UTC",
+                        "content_hash": joined.content_hash,
+                    }
+                ),
             }
         )
         return frame
@@ -50,6 +60,7 @@ def dataset(
 def splits(context: dg.AssetExecutionContext, pipeline: Pipeline, dataset: pd.DataFrame) -> SplitPlan:
     """Plan the folds."""
     with stage(context):
+        from algo_pipeline.research import miniatures
         from algo_pipeline.research.plots import fold_timeline
 
         recipe = pipeline.recipe()
@@ -64,13 +75,19 @@ def splits(context: dg.AssetExecutionContext, pipeline: Pipeline, dataset: pd.Da
         folds = pd.DataFrame(
             rows, columns=["base", "calibration", "test rows"], index=pd.RangeIndex(len(rows), name="fold")
         )
-        timeline = fold_timeline(plan, pd.DatetimeIndex(dataset.index))
+        timestamps = pd.DatetimeIndex(dataset.index)
         context.add_output_metadata(
             {
-                "rule": recipe.split.describe(),
-                "purge_rows": recipe.label_spec.horizon_bars + 1,
+                **glance(miniatures.folds(plan, timestamps)),
+                "timeline": picture(fold_timeline(plan, timestamps), "folds"),
+                **facts(
+                    {
+                        "rule": recipe.split.describe(),
+                        "purge_rows": recipe.label_spec.horizon_bars + 1,
+                        "test_rows": sum(fold.test.stop - fold.test.start for fold in plan.folds),
+                    }
+                ),
                 "folds": table(folds),
-                "timeline": picture(timeline, "folds"),
             }
         )
         return plan

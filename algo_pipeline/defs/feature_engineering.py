@@ -5,7 +5,8 @@ import pandas as pd
 
 from algo_pipeline.defs.partitions import SYMBOLS
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import finding_result, picture, span_metadata, stage, table
+from algo_pipeline.defs.shown import columns, facts, finding_result, glance, picture, span_metadata, table
+from algo_pipeline.defs.stage import stage
 
 
 @dg.asset(
@@ -20,6 +21,7 @@ from algo_pipeline.defs.stage import finding_result, picture, span_metadata, sta
 def features(context: dg.AssetExecutionContext, pipeline: Pipeline, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
     """Compute the features."""
     with stage(context):
+        from algo_pipeline.research import miniatures
         from algo_pipeline.research.plots import feature_correlation
 
         sets = pipeline.feature_sets()
@@ -31,10 +33,11 @@ def features(context: dg.AssetExecutionContext, pipeline: Pipeline, raw_ohlcv: p
         )
         context.add_output_metadata(
             {
+                **glance(miniatures.completeness(frame)),
+                "correlation": picture(feature_correlation(frame), "correlation"),
                 **span_metadata(frame),
                 "complete_rows": int(frame.notna().all(axis=1).sum()),
                 "registry": table(specs),
-                "correlation": picture(feature_correlation(frame), "correlation"),
             }
         )
         return frame
@@ -54,16 +57,28 @@ def labels(context: dg.AssetExecutionContext, pipeline: Pipeline, raw_ohlcv: pd.
     with stage(context):
         from algo_pipeline.data.labels import LABELS
         from algo_pipeline.data.own_label import all_labels
+        from algo_pipeline.research import miniatures
+        from algo_pipeline.research.plots_of_data import label_balance
 
         own = pipeline.own_label()
         frame = all_labels(raw_ohlcv, own)
         specs = (*LABELS, *([] if own is None else [own.spec]))
-        facts = pd.DataFrame(
+        known = pd.DataFrame(
             [(spec.horizon_bars, int(frame[spec.name].count()), float(frame[spec.name].mean())) for spec in specs],
             columns=["horizon", "known", "mean"],
             index=pd.Index([spec.name for spec in specs], name="label"),
         )
-        context.add_output_metadata({**span_metadata(frame), "labels": table(facts)})
+        traded = pipeline.recipe().label_spec.name
+        context.add_output_metadata(
+            {
+                **glance(miniatures.balance(frame[traded])),
+                "balance": picture(label_balance(frame), "share of ones by month"),
+                **span_metadata(frame),
+                **columns(frame, {spec.name: f"Looks {spec.horizon_bars} h ahead." for spec in specs}),
+                **facts({f"{traded}_mean": float(frame[traded].mean())}),
+                "labels": table(known),
+            }
+        )
         return frame
 
 

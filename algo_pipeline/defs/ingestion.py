@@ -1,5 +1,7 @@
 """Raw bars: fetched incrementally, validated, stored, and compared with a second source."""
 
+from types import MappingProxyType
+
 import dagster as dg
 import pandas as pd
 
@@ -10,13 +12,23 @@ from algo_pipeline.data.crosscheck import compare_closes
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.progress import NOT_ASKED
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import picture, span_metadata, stage, table
+from algo_pipeline.defs.shown import columns, facts, glance, picture, span_metadata, table
+from algo_pipeline.defs.stage import stage
 from algo_pipeline.sources.update import IngestProgress, IngestResult, update_bars
 
 _SHOWN_GAPS = 20
 _RECENT = 26 * BAR
 _COMPARED = 72 * BAR
 _CLOSE_TOLERANCE_BPS = 100.0
+_MEANING = MappingProxyType(
+    {
+        "open": "First price of the hour.",
+        "high": "Highest price of the hour.",
+        "low": "Lowest price of the hour.",
+        "close": "Last price of the hour: what is decided on.",
+        "volume": "Coin traded in the hour.",
+    }
+)
 
 
 @dg.asset(
@@ -70,8 +82,8 @@ def newest_bar_is_less_than_a_day_old(
     return dg.AssetCheckResult(
         passed=age <= _RECENT,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"The newest bar opened at {raw_ohlcv.index[-1]:%Y-%m-%d %H:%M} UTC.",
-        metadata={"age_hours": age / BAR},
+        description=f"The newest bar opened at {raw_ohlcv.index[-1]:%Y-%m-%d %H:%M} UTC, {age / BAR:,.0f} h ago.",
+        metadata=facts({"age_hours": age / BAR}),
     )
 
 
@@ -93,40 +105,61 @@ def closes_agree_with_a_second_source(
     return dg.AssetCheckResult(
         passed=compared.agrees,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{compared.n_compared} hours compared, median {compared.median_bps:.1f} bps, "
-        f"largest {compared.max_bps:.1f} bps apart.",
-        metadata={"compared_hours": compared.n_compared, "offending": table(compared.offending.head(_SHOWN_GAPS))},
+        description=f"{compared.n_compared} closes lie {compared.median_bps:.1f} bps from CoinGecko's at the median "
+        f"and at most {compared.max_bps:.1f} bps; up to {_CLOSE_TOLERANCE_BPS:.0f} bps are tolerated.",
+        metadata={
+            **facts(
+                {
+                    "compared_hours": compared.n_compared,
+                    "median_bps": compared.median_bps,
+                    "largest_bps": compared.max_bps,
+                }
+            ),
+            "offending": table(compared.offending.head(_SHOWN_GAPS)),
+        },
     )
 
 
 def _is_live_market(pipeline: Pipeline) -> bool:
-    return pipeline.settings().data_source not in ("file", "simulated") and not pipeline.until
+    return _is_market(pipeline.settings().data_source) and not pipeline.until
+
+
+def _is_market(source: str) -> bool:
+    return source not in ("file", "simulated")
 
 
 def _not_asked(pipeline: Pipeline) -> dg.AssetCheckResult:
     source = pipeline.settings().data_source
+    why = f"the run ends at {pipeline.until}" if _is_market(source) else f"bars of the source {source} are no market's"
     return dg.AssetCheckResult(
-        passed=True, description=f"{NOT_ASKED}: the source {source} is no live market, or the run ends in the past."
+        passed=True, severity=dg.AssetCheckSeverity.WARN, description=f"{NOT_ASKED}, so nothing is known: {why}."
     )
 
 
 def _metadata(result: IngestResult) -> dict[str, dg.MetadataValue]:
+    from algo_pipeline.backtest import miniatures
     from algo_pipeline.backtest.plots import price_with_trades
 
     gaps = pd.DataFrame(
         {"last": [gap.end for gap in result.gaps], "bars": [gap.n_bars for gap in result.gaps]},
         index=pd.Index([gap.start for gap in result.gaps], name="first missing"),
     )
-    return {
-        **span_metadata(result.bars),
-        "source": dg.MetadataValue.text(result.source),
-        "venue_symbol": dg.MetadataValue.text(result.venue_symbol),
-        "new_bars": dg.MetadataValue.int(result.n_new),
-        "refetched_gaps": dg.MetadataValue.int(result.n_refetched),
-        "repaired_bars": dg.MetadataValue.int(result.n_repaired),
-        "bars_changed_at_the_source": dg.MetadataValue.int(result.n_conflicts),
-        "gaps": dg.MetadataValue.int(len(gaps)),
-        "missing_bars": dg.MetadataValue.int(int(gaps["bars"].sum())),
-        "gap_list": table(gaps.head(_SHOWN_GAPS)),
+    shown = {
+        **glance(miniatures.price(result.bars)),
         "price": picture(price_with_trades(result.bars), "close"),
+        **span_metadata(result.bars),
+        **columns(result.bars, _MEANING),
+        **facts(
+            {
+                "source": result.source,
+                "venue_symbol": result.venue_symbol,
+                "new_bars": result.n_new,
+                "refetched_gaps": result.n_refetched,
+                "repaired_bars": result.n_repaired,
+                "bars_changed_at_the_source": result.n_conflicts,
+                "gaps": len(gaps),
+                "missing_bars": int(gaps["bars"].sum()),
+            }
+        ),
     }
+    return shown | ({"gap_list": table(gaps.head(_SHOWN_GAPS))} if len(gaps) else {})

@@ -4,11 +4,11 @@ Claims about features as they are made, folds and coverage are checked beside th
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 
-from algo_pipeline.backtest.leakage import Trade, judge_rules, judge_trades
 from algo_pipeline.defs.backtesting import backtest_report
 from algo_pipeline.defs.dataset import dataset, load_dataset
 from algo_pipeline.defs.feature_engineering import features, labels
@@ -20,6 +20,9 @@ from algo_pipeline.defs.training import calibrator, model, oos_probabilities
 from algo_pipeline.research import claims
 from algo_pipeline.research.claims import Claim
 from algo_pipeline.research.splits import SplitPlan
+
+if TYPE_CHECKING:
+    from algo_pipeline.backtest.leakage import Trade
 
 _Checked = Callable[[Callable[..., dg.AssetCheckResult]], dg.AssetChecksDefinition]
 
@@ -183,6 +186,8 @@ def trades_follow_the_configured_rules(
     pipeline: Pipeline, backtest_report: pd.DataFrame, raw_ohlcv: pd.DataFrame, oos_probabilities: pd.DataFrame
 ) -> dg.AssetCheckResult:
     """Trade again by the settings, and ask the strategy about one bar at a time."""
+    from algo_pipeline.backtest.leakage import judge_rules
+
     rules = (pipeline.strategy(), pipeline.settings().backtest_config())
     return finding_result(judge_rules(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report, *rules))
 
@@ -192,10 +197,12 @@ def trades_use_no_later_bar(
     pipeline: Pipeline, backtest_report: pd.DataFrame, raw_ohlcv: pd.DataFrame, oos_probabilities: pd.DataFrame
 ) -> dg.AssetCheckResult:
     """Trade again without the later bars."""
+    from algo_pipeline.backtest.leakage import judge_trades
+
     return finding_result(judge_trades(_strategy(pipeline), raw_ohlcv, oos_probabilities, backtest_report))
 
 
-def _strategy(pipeline: Pipeline) -> Trade:
+def _strategy(pipeline: Pipeline) -> "Trade":
     """The strategy's curve under the settings, as a function of bars and probabilities."""
     from algo_pipeline.defs.evidence import run_variants_of
 

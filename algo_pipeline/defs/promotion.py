@@ -15,7 +15,8 @@ from algo_pipeline.defs.io_managers import Estimators
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.registration import register
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import span_metadata, stage
+from algo_pipeline.defs.shown import facts, glance, picture, span_metadata
+from algo_pipeline.defs.stage import stage
 from algo_pipeline.registry.bundle import BundleStore, ChampionBundle
 from algo_pipeline.registry.deployment import make_bundle
 from algo_pipeline.registry.ledger import GATE, PromotionEntry
@@ -69,7 +70,9 @@ def challenger(
         context.log.info("No challenger is trained: ALGO_TRADER_CHALLENGER is false.")
         return
     with stage(context):
+        from algo_pipeline.research import miniatures
         from algo_pipeline.research.evaluate import evaluate
+        from algo_pipeline.research.plots_of_models import loss_difference, running_difference
         from algo_pipeline.research.statistics import compare_log_loss
         from algo_pipeline.research.train import fit_calibrators, fit_models, stitch_probabilities
 
@@ -82,16 +85,26 @@ def challenger(
         symbol = partition_symbol(context.partition_key)
         bundle = _bundle(pipeline, symbol, data, recipe, calibrated[-1], version, Trading.FLAT)
         BundleStore(pipeline.settings().artifacts_dir, CHALLENGER).deploy(bundle)
-        paired = compare_log_loss(oos, oos_probabilities)
+        paired, running = compare_log_loss(oos, oos_probabilities), running_difference(oos, oos_probabilities)
         context.add_output_metadata(
             {
+                **glance(miniatures.running(running, f"{running.iloc[-1]:+.1f} nats: above nought it is worse")),
+                "log_loss_over_time": picture(
+                    loss_difference(oos, oos_probabilities, ("challenger", "traded"), "Challenger less traded recipe"),
+                    "running difference of log loss",
+                ),
                 **span_metadata(oos),
-                "recipe": recipe.describe(),
-                "auc": scores.oos.auc,
-                "log_loss_skill": scores.oos.log_loss_skill,
-                "log_loss_minus_traded_recipe": paired.mean_difference,
-                "log_loss_minus_traded_recipe_lower": paired.interval.lower,
-                "log_loss_minus_traded_recipe_upper": paired.interval.upper,
+                **facts(
+                    {
+                        "recipe": recipe.describe(),
+                        "auc": scores.oos.auc,
+                        "log_loss_skill": scores.oos.log_loss_skill,
+                        "ece": scores.oos.ece,
+                        "log_loss_minus_traded_recipe": paired.mean_difference,
+                        "log_loss_minus_traded_recipe_lower": paired.interval.lower,
+                        "log_loss_minus_traded_recipe_upper": paired.interval.upper,
+                    }
+                ),
             }
         )
         yield dg.Output(oos)
@@ -144,16 +157,7 @@ def promotion(
             else:
                 succession.record(entry)
         _tag(pipeline, registered_model, decision)
-        context.add_output_metadata(
-            {
-                "reason": dg.MetadataValue.text(decision.reason),
-                "passed": decision.passed,
-                "deployed": decision.deployed,
-                "trading": entry.trading,
-                "champion_version": entry.to_version or "none",
-                **{name: value for name, value in decision.figures.items() if name != "policy"},
-            }
-        )
+        context.add_output_metadata(_promotion_metadata(decision, entry))
         return Promotion(
             registered_model.version, entry.to_version, decision.passed, decision.deployed, entry.trading, entry.reason
         )
@@ -236,6 +240,28 @@ def _entry(
         may_trade=decision.may_trade,
         rules_sha256=rules_sha256(settings.backtest_config(), pipeline.strategy()),
     )
+
+
+def _promotion_metadata(decision: GateDecision, entry: PromotionEntry) -> dict[str, dg.MetadataValue]:
+    """The decision and its grounds, the intervals as a picture."""
+    from algo_pipeline.research import miniatures
+    from algo_pipeline.research.plots_of_models import differences_in, intervals
+
+    compared = differences_in(decision.figures)
+    return {
+        "reason": dg.MetadataValue.text(decision.reason),
+        **glance(miniatures.gate(compared)),
+        "intervals": picture(intervals(compared, "Log loss per hour, 95% intervals"), "what the gate compared"),
+        **facts(
+            {
+                "passed": decision.passed,
+                "deployed": decision.deployed,
+                "trading": entry.trading,
+                "champion_version": entry.to_version or "none",
+                **{name: value for name, value in decision.figures.items() if name != "policy"},
+            }
+        ),
+    }
 
 
 def _tag(pipeline: Pipeline, version: RegisteredVersion, decision: GateDecision) -> None:

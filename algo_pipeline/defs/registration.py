@@ -50,7 +50,7 @@ def register(
     backtests = run_variants_of(pipeline, bars, oos)
     record_trial(context, pipeline, symbol, recipe, backtests.strategy)
     pipeline.registry().log_results(version, backtests.metric_values(), {}, {})
-    context.add_output_metadata(_metadata(version, pipeline, plots))
+    context.add_output_metadata(_metadata(version, pipeline, plots, weights))
     return version
 
 
@@ -76,13 +76,21 @@ def _plots(training: Training) -> dict[str, bytes]:
     }
 
 
-def _metadata(version: RegisteredVersion, pipeline: Pipeline, plots: dict[str, bytes]) -> dict[str, dg.MetadataValue]:
-    from algo_pipeline.defs.stage import picture
+def _metadata(
+    version: RegisteredVersion, pipeline: Pipeline, plots: dict[str, bytes], weights: "pd.Series[float]"
+) -> dict[str, dg.MetadataValue]:
+    from algo_pipeline.defs.shown import facts, glance, picture
+    from algo_pipeline.research import miniatures
 
     return {
-        "model_name": dg.MetadataValue.text(version.model_name),
-        "model_version": dg.MetadataValue.text(version.version),
-        "mlflow_run_id": dg.MetadataValue.text(version.run_id),
-        "mlflow_run": dg.MetadataValue.url(pipeline.mlflow_run_url(version.experiment_id, version.run_id)),
+        **glance(miniatures.weights(weights)),
         "feature_weights": picture(plots["feature_weights.png"], "feature weights"),
+        "mlflow_run": dg.MetadataValue.url(pipeline.mlflow_run_url(version.experiment_id, version.run_id)),
+        **facts(
+            {
+                "model_name": version.model_name,
+                "model_version": version.version,
+                "mlflow_run_id": version.run_id,
+            }
+        ),
     }

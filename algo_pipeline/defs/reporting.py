@@ -5,11 +5,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from algo_pipeline.backtest import miniatures
 from algo_pipeline.backtest.identity import identity_error
 from algo_pipeline.backtest.plots import equity_and_drawdown, price_with_trades
 from algo_pipeline.backtest.report import (
@@ -29,13 +31,26 @@ from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.backtesting import IDENTITY_CHECK, LEDGER_CHECK
 from algo_pipeline.defs.evidence import run_grounds, run_variants_of
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import picture, table
+from algo_pipeline.defs.shown import columns, facts, glance, picture, table
 from algo_pipeline.defs.trials import TRIALS_METRIC, VARIANCE_METRIC, record_trial
 from algo_pipeline.registry.logged_run import REPORT_FILE
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation
 
 _IDENTITY_TOLERANCE = 1e-9
+_KEY_FIGURES = 9
+_CHARTED = (
+    *("total_return", "buy_and_hold_return", "sharpe", "max_drawdown", "profit_factor", "win_rate"),
+    *("n_trades", "exposure", "turnover", "costs_paid"),
+)
+_MEANING = MappingProxyType(
+    {
+        "equity": "Cash and coin at the bar's close, USD.",
+        "cash": "Cash at the bar's close, USD.",
+        "quantity": "Coin held at the bar's close.",
+        "drawdown": "Distance from the highest equity so far, as a fraction.",
+    }
+)
 
 
 def accounting_check(inputs: ReportInputs) -> dg.AssetCheckResult:
@@ -45,8 +60,9 @@ def accounting_check(inputs: ReportInputs) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=IDENTITY_CHECK,
         passed=worst <= _IDENTITY_TOLERANCE,
-        description=f"Largest error over {len(inputs.bars):,} bars, {len(errors)} runs: {worst:.1e} of start cash.",
-        metadata={f"error_{kind}": error for kind, error in errors.items()},
+        description=f"The books of {len(errors)} backtests balance at each of {len(inputs.bars):,} bars to {worst:.1e} "
+        f"of the start cash; {_IDENTITY_TOLERANCE:.0e} is tolerated.",
+        metadata=facts({f"error_{kind}": error for kind, error in errors.items()}),
     )
 
 
@@ -115,24 +131,27 @@ def verdict_metrics(inputs: ReportInputs) -> dict[str, float]:
 
 def report_metadata(inputs: ReportInputs, folder: Path) -> dict[str, Any]:
     """Verdict, its grounds, key figures and pictures for the asset's page."""
-    metrics, grounds = inputs.strategy.metrics, inputs.grounds
-    latched = inputs.deployed.kill_switch_at
+    grounds, latched = inputs.grounds, inputs.deployed.kill_switch_at
     evidence, figures = (
         pd.DataFrame([asdict(row) for row in rows]).drop(columns="term").set_index(key)
         for rows, key in ((evidence_rows(grounds), "question"), (key_figures(inputs), "title"))
     )
     return {
         "verdict": dg.MetadataValue.text(inputs.verdict),
-        "evidence": table(evidence),
-        "n_trials": grounds.trials.n_trials,
-        "deflated_sharpe_ratio": grounds.deflated if math.isfinite(grounds.deflated) else "undefined",
-        "total_return": metrics["total_return"],
-        "buy_and_hold_return": metrics["buy_and_hold_return"],
-        "n_trades": int(metrics["n_trades"]),
-        "costs_paid": metrics["costs_paid"],
-        "kill_switch": "never latched" if latched is None else f"latched at {latched:%Y-%m-%d %H:%M} UTC",
-        "figures": table(figures),
-        "report": dg.MetadataValue.path(str(folder / "report.html")),
+        **glance(miniatures.equity(inputs.bars, inputs.strategy)),
         "equity": picture(equity_and_drawdown(inputs.bars, inputs.strategy, inputs.deployed), "equity and drawdown"),
         "trades": picture(price_with_trades(inputs.bars, inputs.strategy.trades), "price and trades"),
+        "key_figures": table(figures.loc[:, ["strategy", "interval"]].head(_KEY_FIGURES)),
+        "evidence": table(evidence.loc[:, ["answer", "p_value", "figure", "interval"]]),
+        "figures": table(figures),
+        "report": dg.MetadataValue.path(str(folder / "report.html")),
+        "kill_switch": "never latched" if latched is None else f"latched at {latched:%Y-%m-%d %H:%M} UTC",
+        **facts({name: _whole(name, inputs.strategy.metrics[name]) for name in _CHARTED}),
+        **facts({"deflated_sharpe_ratio": grounds.deflated, "n_trials": grounds.trials.n_trials}),
+        **columns(inputs.strategy.curve, _MEANING),
     }
+
+
+def _whole(name: str, value: float) -> float | int:
+    """Counts as such."""
+    return int(value) if name == "n_trades" else value

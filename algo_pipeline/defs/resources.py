@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import StorageError
@@ -42,12 +42,14 @@ _WAIT_FOR_OTHER_RUN_S = 600.0
 class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
     """What a run works on. Empty fields follow the settings (environment, then ``.env``, then defaults)."""
 
-    source: str = ""
-    """Where bars come from: binance, alpaca, file or simulated."""
-    path: str = ""
-    """The user's own file, for the source ``file``."""
-    until: str = ""
-    """Use only bars closed at or before this time (ISO 8601, UTC)."""
+    source: str = Field(
+        default="",
+        description="Where bars come from: binance, alpaca, file or simulated. Empty: ALGO_TRADER_DATA_SOURCE.",
+    )
+    path: str = Field(default="", description="The user's own file, for the source file. Empty: ALGO_TRADER_DATA_PATH.")
+    until: str = Field(
+        default="", description="Use only bars closed at or before this time, such as 2024-01-31T00:00. Empty: now."
+    )
 
     _settings: Settings | None = PrivateAttr(default=None)
 

@@ -1,23 +1,17 @@
 """What every asset body has around it: logs shown in the run, foreseeable errors told without a traceback."""
 
-import base64
 import logging
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import dagster as dg
-import pandas as pd
 from loguru import logger
 
 from algo_pipeline.common.config import load_settings
 from algo_pipeline.common.errors import AlgoPipelineError, TransientSourceError
 from algo_pipeline.common.logger import SecretMasker, forward_logs
-
-if TYPE_CHECKING:
-    from algo_pipeline.research.claims import Finding
 
 SHELL_TAG = "algo-pipeline/shell"
 """Marks runs that a person started at a shell and waits for."""
@@ -70,37 +64,3 @@ def _without_secrets(error: AlgoPipelineError) -> AlgoPipelineError:
 
 def _masker() -> SecretMasker:
     return SecretMasker(load_settings().secret_values())
-
-
-def picture(png: bytes, title: str) -> dg.MetadataValue:
-    """A plot as metadata, shown inline by the web UI."""
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
-
-
-def table(frame: pd.DataFrame, decimals: int = 4) -> dg.MetadataValue:
-    """A small frame as a Markdown table."""
-    header = ["" if frame.index.name is None else str(frame.index.name), *map(str, frame.columns)]
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    for label, row in zip(frame.index, frame.itertuples(index=False), strict=True):
-        cells = [f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell) for cell in row]
-        lines.append(f"| {label} | " + " | ".join(cells) + " |")
-    return dg.MetadataValue.md("\n".join(lines))
-
-
-def span_metadata(frame: pd.DataFrame) -> dict[str, dg.MetadataValue]:
-    """Row count, first and last time and the share of missing values."""
-    metadata: dict[str, dg.MetadataValue] = {"dagster/row_count": dg.MetadataValue.int(len(frame))}
-    if len(frame):
-        metadata["first_bar"] = dg.MetadataValue.text(frame.index[0].isoformat())
-        metadata["last_bar"] = dg.MetadataValue.text(frame.index[-1].isoformat())
-        metadata["missing_share"] = dg.MetadataValue.float(float(frame.isna().to_numpy().mean()))
-    return metadata
-
-
-def finding_result(finding: "Finding", **figures: float) -> dg.AssetCheckResult:
-    """A check's result: what was found about a claim, with figures that are shown beside it."""
-    return dg.AssetCheckResult(
-        passed=finding.holds,
-        description=finding.describe(),
-        metadata={**figures, "violations": len(finding.violations)},
-    )

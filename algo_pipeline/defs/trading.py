@@ -46,13 +46,16 @@ def hourly_trading(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
     """Decide and trade one hour; run again, it resumes what the journal holds and repeats nothing."""
     # Imported here: Numba, TA-Lib and the clients would make every load of the code location half as long again.
     from algo_pipeline.defs.live_metadata import decision_metadata, order_metadata
+    from algo_pipeline.defs.live_run_page import show_in_lists, what_surrounds
     from algo_pipeline.defs.live_session import open_session
 
     settings = _settings_and_logging(context)
     with stage(context), open_session(settings) as session:
         report = session.run_hour(partition_bar(context.partition_key))
-    yield dg.MaterializeResult(asset_key="live_decision", metadata=decision_metadata(report))
-    yield dg.MaterializeResult(asset_key="paper_order", metadata=order_metadata(report))
+    beside = what_surrounds(context, settings, report)
+    yield dg.MaterializeResult(asset_key="live_decision", metadata=decision_metadata(report, beside))
+    yield dg.MaterializeResult(asset_key="paper_order", metadata=order_metadata(report, beside))
+    show_in_lists(context, report)
 
 
 def _settings_and_logging(context: dg.AssetExecutionContext) -> Settings:

@@ -1,5 +1,7 @@
 """Models, calibrators, their out-of-sample probabilities, scores and registration."""
 
+from types import MappingProxyType
+
 import dagster as dg
 import pandas as pd
 
@@ -9,10 +11,20 @@ from algo_pipeline.defs.io_managers import Estimators
 from algo_pipeline.defs.partitions import SYMBOLS, partition_symbol
 from algo_pipeline.defs.registration import register
 from algo_pipeline.defs.resources import Pipeline
-from algo_pipeline.defs.stage import finding_result, picture, span_metadata, stage, table
+from algo_pipeline.defs.shown import columns, facts, finding_result, glance, picture, span_metadata, table
+from algo_pipeline.defs.stage import stage
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation, evaluate
 from algo_pipeline.research.splits import SplitPlan
+
+OOS_MEANING = MappingProxyType(
+    {
+        "probability": "Calibrated chance that the label is 1, by a model fitted on earlier bars only.",
+        "outcome": "What the label turned out to be.",
+        "base_rate": "Share of ones in the train part of the row's fold: the forecast to beat.",
+        "fold": "The fold whose test block holds the row.",
+    }
+)
 
 
 @dg.asset(
@@ -29,13 +41,29 @@ def model(
 ) -> Estimators:
     """Fit the base models."""
     with stage(context):
+        from algo_pipeline.research import miniatures
+        from algo_pipeline.research.fold_weights import fold_weights
+        from algo_pipeline.research.plots_of_models import weights_by_fold
         from algo_pipeline.research.train import fit_models
 
         recipe = pipeline.recipe()
         data = load_dataset(dataset, pipeline)
         models = fit_models(data, splits, recipe)
+        weights = fold_weights(data, splits, recipe, models)
         context.add_output_metadata(
-            {"models": len(models), "recipe": recipe.describe(), "recipe_hash": recipe.hash, "kind": recipe.model_kind}
+            {
+                **glance(miniatures.weights(weights["production"])),
+                "weights": picture(weights_by_fold(weights), "feature weights in every fold"),
+                **facts(
+                    {
+                        "models": len(models),
+                        "kind": recipe.model_kind,
+                        "recipe": recipe.describe(),
+                        "recipe_hash": recipe.hash,
+                        "production_base_rows": splits.production.base.stop - splits.production.base.start,
+                    }
+                ),
+            }
         )
         return Estimators(models, recipe.hash, data.content_hash)
 
@@ -57,13 +85,31 @@ def calibrator(
 ) -> Estimators:
     """Fit the calibrators."""
     with stage(context):
+        from algo_pipeline.research import miniatures
+        from algo_pipeline.research.calibration_maps import calibration_maps_of
+        from algo_pipeline.research.plots_of_models import calibration_maps
         from algo_pipeline.research.train import fit_calibrators
 
         recipe = pipeline.recipe()
         data = load_dataset(dataset, pipeline)
         model.require(recipe, data)
         calibrated = fit_calibrators(data, splits, recipe, model.items)
-        context.add_output_metadata({"calibrators": len(calibrated), "kind": recipe.calibrator})
+        maps = calibration_maps_of(data, splits, calibrated)
+        context.add_output_metadata(
+            {
+                **glance(miniatures.calibration(*maps[-1])),
+                "maps": picture(calibration_maps(maps), "calibrated against raw probability"),
+                **facts(
+                    {
+                        "calibrators": len(calibrated),
+                        "kind": recipe.calibrator,
+                        "production_calibration_rows": len(maps[-1][0]),
+                        "lowest_probability": float(maps[-1][1].min()),
+                        "highest_probability": float(maps[-1][1].max()),
+                    }
+                ),
+            }
+        )
         return Estimators(calibrated, recipe.hash, data.content_hash)
 
 
@@ -85,14 +131,29 @@ def oos_probabilities(
 ) -> pd.DataFrame:
     """Stitch the folds' probabilities."""
     with stage(context):
+        from algo_pipeline.research import miniatures
         from algo_pipeline.research.plots import probability_histogram
         from algo_pipeline.research.train import stitch_probabilities
 
         data = load_dataset(dataset, pipeline)
         calibrator.require(pipeline.recipe(), data)
         oos = stitch_probabilities(data, splits, calibrator.items)
-        histogram = picture(probability_histogram(oos["probability"]), "probabilities")
-        context.add_output_metadata({**span_metadata(oos), "histogram": histogram})
+        settings, probability = pipeline.settings(), oos["probability"]
+        thresholds = (settings.enter_threshold, settings.exit_threshold)
+        context.add_output_metadata(
+            {
+                **glance(miniatures.histogram(probability)),
+                "histogram": picture(probability_histogram(probability, thresholds), "probabilities and thresholds"),
+                **span_metadata(oos),
+                **columns(oos, OOS_MEANING),
+                **facts(
+                    {
+                        "mean_probability": float(probability.mean()),
+                        "share_at_or_above_enter_threshold": float((probability >= thresholds[0]).mean()),
+                    }
+                ),
+            }
+        )
         return oos
 
 
@@ -126,6 +187,7 @@ def probabilities_cover_the_test_blocks_once(
 def evaluation(context: dg.AssetExecutionContext, oos_probabilities: pd.DataFrame) -> Evaluation:
     """Score the probabilities."""
     with stage(context):
+        from algo_pipeline.research import miniatures
         from algo_pipeline.research.plots import reliability_diagram, roc_curve
 
         scores = evaluate(oos_probabilities)
@@ -136,14 +198,21 @@ def evaluation(context: dg.AssetExecutionContext, oos_probabilities: pd.DataFram
         )
         context.add_output_metadata(
             {
-                "auc": scores.oos.auc,
-                "log_loss_skill": scores.oos.log_loss_skill,
-                "log_loss_skill_lower": scores.intervals["log_loss_skill"].lower,
-                "log_loss_skill_upper": scores.intervals["log_loss_skill"].upper,
-                "ece": scores.oos.ece,
-                "folds": table(folds),
+                **glance(miniatures.reliability(scores)),
                 "reliability": picture(reliability_diagram(scores), "reliability"),
                 "roc": picture(roc_curve(scores), "ROC"),
+                "folds": table(folds),
+                **facts(
+                    {
+                        "auc": scores.oos.auc,
+                        "log_loss_skill": scores.oos.log_loss_skill,
+                        "log_loss_skill_lower": scores.intervals["log_loss_skill"].lower,
+                        "log_loss_skill_upper": scores.intervals["log_loss_skill"].upper,
+                        "brier_skill": scores.oos.brier_skill,
+                        "ece": scores.oos.ece,
+                        "hours": scores.oos.n,
+                    }
+                ),
             }
         )
         return scores

@@ -11,6 +11,7 @@ import pytest
 from dagster import AssetKey
 
 from algo_pipeline.definitions import build_definitions
+from algo_pipeline.defs.homes import HOMES
 from algo_pipeline.research.claims import CLAIMS
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -50,6 +51,7 @@ _ASSETS: dict[str, tuple[str, set[str], set[str]]] = {
     "live_decision": ("live", set(), {"python"}),
     "paper_order": ("live", {"live_decision"}, {"alpaca"}),
 }
+_JOBS = ("research", "ingest", "compare_models", "search", "hourly_decision")
 _LIVE = {"live_decision", "paper_order"}
 _ON_DEMAND = {"leaderboard", "searched_recipe"}
 # Asset of each check, and whether it blocks.
@@ -89,6 +91,53 @@ def test_every_asset_says_what_it_is_whose_it_is_and_how_fresh_it_should_be(spec
         assert spec.owners == ["team:trading" if name in _LIVE else "team:research"]
         assert spec.code_version
         assert spec.freshness_policy is not None
+
+
+def test_every_page_says_where_the_asset_rests_and_where_it_is_explained(specs: dict[str, dg.AssetSpec]) -> None:
+    assert set(HOMES) == set(specs)
+    for name, spec in specs.items():
+        first, stored, explained = str(spec.description).split("\n\n")
+        assert first.endswith(".")
+        assert HOMES[name].path in stored
+        assert HOMES[name].page in explained
+        assert (_REPOSITORY / "docs" / HOMES[name].page).is_file()
+
+
+def test_tags_tell_the_domain_the_stage_and_the_cadence(specs: dict[str, dg.AssetSpec]) -> None:
+    for name, spec in specs.items():
+        tags = {key: spec.tags[key] for key in ("domain", "stage", "cadence")}
+        assert tags["domain"] == ("trading" if name in _LIVE else "research")
+        assert tags["stage"].endswith(f"-{spec.group_name}")
+        assert tags["cadence"] in {"hourly", "daily", "weekly", "on-demand"}
+
+
+def test_stages_follow_the_graph_so_that_no_asset_comes_before_what_it_is_made_from(
+    specs: dict[str, dg.AssetSpec],
+) -> None:
+    stage = {name: int(spec.tags["stage"][0]) for name, spec in specs.items()}
+    for name, spec in specs.items():
+        assert all(stage[dep.asset_key.to_user_string()] <= stage[name] for dep in spec.deps)
+
+
+def test_jobs_schedules_sensors_and_checks_say_in_sentences_what_they_do(definitions: dg.Definitions) -> None:
+    repository, graph = definitions.get_repository_def(), definitions.resolve_asset_graph()
+    told = {
+        **{job: repository.get_job(job).description for job in _JOBS},
+        **{each.name: each.description for each in (*repository.schedule_defs, *repository.sensor_defs)},
+        **{key.name: graph.get(key).description for key in graph.asset_check_keys},
+    }
+    assert len(told) > 20
+    for name, words in told.items():
+        assert str(words).endswith("."), name
+        assert str(words)[0].isupper(), name
+        assert len(str(words).split()) >= 6, name
+
+
+def test_the_launchpad_explains_every_field(definitions: dg.Definitions) -> None:
+    research = definitions.resolve_job_def("research")
+    fields = research.resource_defs["pipeline"].config_schema.config_type.fields
+    assert set(fields) == {"source", "path", "until"}
+    assert all(len(field.description or "") > 30 for field in fields.values())
 
 
 def test_research_is_partitioned_by_symbol_and_live_by_hour(specs: dict[str, dg.AssetSpec]) -> None:

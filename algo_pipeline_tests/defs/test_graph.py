@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import re
 import traceback
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,9 @@ from algo_pipeline.data.features import FEATURE_NAMES, build_features
 from algo_pipeline.data.labels import LABEL_NAMES, build_labels, label_spec
 from algo_pipeline.definitions import build_definitions
 from algo_pipeline.defs.instance import open_instance
+from algo_pipeline.defs.progress import NOT_ASKED
 from algo_pipeline.defs.runs import RunOutcome, Scope, run_research
+from algo_pipeline.defs.shown import AT_A_GLANCE
 from algo_pipeline.registry.bundle import BundleStore, ChampionBundle
 from algo_pipeline.registry.deployment import bundle_estimator
 from algo_pipeline.registry.ledger import PromotionEntry, PromotionLedger
@@ -31,6 +35,7 @@ from algo_pipeline.research.train import Recipe
 from algo_pipeline_tests.workshop import N_BARS, UNTIL, Workshop, fingerprints
 
 _BTC = Symbol("BTC", "USD")
+_SHOWN_AT_ONCE = 1_000  # characters; the web UI hides longer Markdown behind a click
 _MODEL = "algo-pipeline-BTC-USD-direction_1h"
 _METRICS = [
     *("total_return", "cagr", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_bars", "win_rate"),
@@ -215,22 +220,35 @@ def test_every_asset_was_materialized_for_the_symbol(materializations: dict[str,
 @pytest.mark.parametrize(
     ("asset", "names"),
     [
-        ("raw_ohlcv", {"dagster/row_count", "first_bar", "last_bar", "source", "new_bars", "gaps", "price"}),
+        (
+            "raw_ohlcv",
+            {
+                "dagster/row_count",
+                "dagster/column_schema",
+                "first_bar",
+                "last_bar",
+                "source",
+                "new_bars",
+                "gaps",
+                "price",
+            },
+        ),
         ("features", {"dagster/row_count", "complete_rows", "registry", "correlation"}),
-        ("labels", {"dagster/row_count", "labels"}),
-        ("dataset", {"dagster/row_count", "label", "base_rate", "content_hash", "training_end"}),
+        ("labels", {"dagster/row_count", "dagster/column_schema", "labels", "balance"}),
+        ("dataset", {"dagster/row_count", "label", "base_rate", "content_hash", "training_end", "balance"}),
         ("splits", {"rule", "purge_rows", "folds", "timeline"}),
-        ("model", {"models", "recipe", "recipe_hash"}),
-        ("calibrator", {"calibrators", "kind"}),
-        ("oos_probabilities", {"dagster/row_count", "histogram"}),
+        ("model", {"models", "recipe", "recipe_hash", "weights"}),
+        ("calibrator", {"calibrators", "kind", "maps"}),
+        ("oos_probabilities", {"dagster/row_count", "dagster/column_schema", "histogram"}),
         ("evaluation", {"auc", "log_loss_skill", "log_loss_skill_lower", "ece", "folds", "reliability", "roc"}),
         ("registered_model", {"model_name", "model_version", "mlflow_run", "feature_weights"}),
         ("challenger", {"recipe", "auc", "log_loss_minus_traded_recipe", "model_version"}),
         (
             "backtest_report",
-            {"verdict", "evidence", "n_trials", "deflated_sharpe_ratio", "figures", "report", "equity", "trades"},
+            {"verdict", "evidence", "n_trials", "deflated_sharpe_ratio", "figures", "report", "equity", "trades"}
+            | {"key_figures", "sharpe", "max_drawdown", "total_return", "n_trades"},
         ),
-        ("promotion", {"reason", "passed", "trading", "champion_version"}),
+        ("promotion", {"reason", "passed", "trading", "champion_version", "intervals"}),
     ],
 )
 def test_an_asset_shows_its_facts_in_the_web_ui(
@@ -241,7 +259,9 @@ def test_an_asset_shows_its_facts_in_the_web_ui(
 
 def test_pictures_are_shown_inline(materializations: dict[str, dg.AssetMaterialization]) -> None:
     pictures = [
-        *(("raw_ohlcv", "price"), ("features", "correlation"), ("splits", "timeline")),
+        *(("raw_ohlcv", "price"), ("features", "correlation"), ("labels", "balance"), ("dataset", "balance")),
+        *(("splits", "timeline"), ("model", "weights"), ("calibrator", "maps"), ("challenger", "log_loss_over_time")),
+        ("promotion", "intervals"),
         *(("oos_probabilities", "histogram"), ("evaluation", "reliability"), ("evaluation", "roc")),
         *(("registered_model", "feature_weights"), ("backtest_report", "equity"), ("backtest_report", "trades")),
     ]
@@ -249,6 +269,59 @@ def test_pictures_are_shown_inline(materializations: dict[str, dg.AssetMateriali
         value = materializations[asset].metadata[name]
         assert isinstance(value, dg.MarkdownMetadataValue)
         assert "](data:image/png;base64,iVBORw0KGgo" in str(value.md_str)
+
+
+def test_every_page_begins_with_a_picture_that_is_shown_without_a_click(
+    materializations: dict[str, dg.AssetMaterialization],
+) -> None:
+    for name, event in materializations.items():
+        first_two = list(event.metadata)[:2]  # a verdict or a reason may come first
+        assert AT_A_GLANCE in first_two, name
+        shown = event.metadata[AT_A_GLANCE]
+        assert isinstance(shown, dg.MarkdownMetadataValue)
+        assert "](<data:image/svg+xml," in str(shown.md_str)
+        assert len(str(shown.md_str)) < _SHOWN_AT_ONCE
+
+
+def test_figures_are_finite_numbers_of_few_digits_so_that_they_can_be_charted(
+    materializations: dict[str, dg.AssetMaterialization],
+) -> None:
+    figures = {
+        (asset, name): value.value
+        for asset, event in materializations.items()
+        for name, value in event.metadata.items()
+        if isinstance(value, dg.FloatMetadataValue)
+    }
+    assert len(figures) > 20
+    for key, value in figures.items():
+        assert value is not None
+        assert math.isfinite(value), key
+        assert float(f"{value:.6g}") == value, key
+
+
+def test_every_check_says_in_a_sentence_with_a_figure_what_it_found(materialized: Workshop) -> None:
+    keys = build_definitions().resolve_asset_graph().asset_check_keys
+    with materialized.active() as settings, open_instance(settings) as instance:
+        records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
+    for key, record in records.items():
+        assert record.event is not None
+        found = record.event.asset_check_evaluation
+        assert found is not None
+        told = str(found.description)
+        assert told.endswith("."), key
+        assert len(told.split()) > 4, key
+        assert re.search(r"\d", told) or told.startswith(NOT_ASKED), (key, told)
+
+
+def test_a_check_that_was_not_asked_does_not_look_as_if_it_had_been(materialized: Workshop) -> None:
+    key = dg.AssetCheckKey(dg.AssetKey("raw_ohlcv"), "closes_agree_with_a_second_source")
+    with materialized.active() as settings, open_instance(settings) as instance:
+        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+    assert record.event is not None
+    found = record.event.asset_check_evaluation
+    assert found is not None
+    assert found.severity is dg.AssetCheckSeverity.WARN
+    assert str(found.description).startswith(f"{NOT_ASKED}, so nothing is known: ")
 
 
 def test_every_check_was_evaluated_and_holds(materialized: Workshop) -> None:

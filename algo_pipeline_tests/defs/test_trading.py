@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from dagster import AssetKey
 
 from algo_pipeline.common.errors import PaperOnlyError
 from algo_pipeline.definitions import build_definitions
-from algo_pipeline.defs import live_automation, live_session
+from algo_pipeline.defs import live_automation, live_run_page, live_session
 from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.live_automation import hourly_decision, live_run_failures, missed_hours
 from algo_pipeline.defs.live_runs import report_hour
@@ -56,6 +57,10 @@ def evaluated(at: datetime) -> tuple[list[dg.RunRequest], str]:
     return list(data.run_requests or []), data.skip_message or ""
 
 
+def _fail(*_: object) -> None:
+    raise ValueError("nothing can be shown")
+
+
 class TestTheHour:
     def test_it_shows_the_decision_and_its_order(self, live: LiveShop) -> None:
         live.deploy()
@@ -72,7 +77,42 @@ class TestTheHour:
     def test_run_again_it_places_nothing(self, live: LiveShop) -> None:
         live.deploy()
         materialize(hour(0))
-        assert metadata(materialize(hour(0)), "paper_order") == {"orders": 0}
+        order = metadata(materialize(hour(0)), "paper_order")
+        assert (order["orders"], order["traded_usd"]) == (0, 0.0)
+        assert not any(name.startswith("slippage_bps") for name in order)
+        assert live.orders() == 1
+
+    def test_its_pages_begin_with_the_strip_of_the_last_hours_and_the_slippage_of_the_last_fills(
+        self, live: LiveShop
+    ) -> None:
+        live.deploy()
+        result = materialize(hour(0))
+        decision, order = metadata(result, "live_decision"), metadata(result, "paper_order")
+        for shown in (decision["at_a_glance"], order["at_a_glance"]):
+            assert "(<data:image/svg+xml," in shown
+            assert len(shown) < 1_000
+        assert 0 < decision["probability BTC/USD"] < 1
+        assert order["traded_usd"] > 0
+        assert abs(order["slippage_bps BTC/USD"]) < 100
+
+    def test_lists_of_runs_say_what_was_decided_and_bought(self, live: LiveShop) -> None:
+        live.deploy()
+        with dg.DagsterInstance.ephemeral() as instance:
+            done = dg.materialize([hourly_trading], partition_key=partition_key(hour(0)), instance=instance)
+            run = instance.get_run_by_id(done.run_id)
+        assert run is not None
+        assert run.tags["decision"] == "BTC/USD LONG"
+        assert re.fullmatch(r"bought [\d.]+ BTC/USD at [\d,.]+", run.tags["order"])
+
+    @pytest.mark.parametrize("broken", ["run_tags", "surroundings"])
+    def test_what_can_not_be_shown_ends_no_run(
+        self, live: LiveShop, monkeypatch: pytest.MonkeyPatch, broken: str
+    ) -> None:
+        live.deploy()
+        monkeypatch.setattr(live_run_page, broken, _fail)
+        result = materialize(hour(0))
+        assert result.success
+        assert metadata(result, "paper_order")["orders"] == 1
         assert live.orders() == 1
 
     def test_a_backfill_of_a_past_hour_is_recorded_as_stale_and_places_nothing(self, live: LiveShop) -> None:
