@@ -184,6 +184,19 @@ def test_a_sandbox_is_on_the_loopback_of_the_process_that_trades_in_it() -> None
     assert _SERVICES["sandbox"].document["network_mode"] == "service:code-server"
 
 
+def test_the_proxy_asks_for_a_password_before_it_answers_for_a_service() -> None:
+    text = (ROOT / "deploy" / "proxy" / "nginx.conf").read_text()
+    everywhere, *sites = re.split(r"\n  server \{", text)
+    assert "auth_basic_user_file /run/secrets/proxy_users;" in everywhere
+    shown = {re.search(r"listen ([\d.:]+)", site)[1]: site for site in sites}  # type: ignore[index]
+    assert [port for port, site in shown.items() if "auth_basic off" in site] == ["127.0.0.1:8081"]
+    inside = {port.split(":")[1] for port in _SERVICES[_PROXY].document["ports"]}
+    assert inside == set(shown) - {"127.0.0.1:8081"}
+    for service, port in re.findall(r"proxy_pass http://([a-z]+):(\d+);", text):
+        assert port in _SERVICES[service].document["ports"][0].split(":")
+    assert set(re.findall(r"/run/secrets/(\w+)", text)) == set(_SERVICES[_PROXY].document["secrets"])
+
+
 def test_dagster_on_a_server_differs_from_dagster_at_home_in_its_stores_alone() -> None:
     at_home = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     server = yaml.safe_load((ROOT / "deploy" / "dagster.yaml").read_text())
