@@ -186,3 +186,45 @@ class NamedLikeOurs(UpInThree):
     """Has the name of a built-in label."""
 
     name = "direction_1h"
+
+
+class Misnumbered(Small):
+    """Has a warm-up that is shorter than its window."""
+
+    name = "misnumbered"
+    specs = (FeatureSpec("range_6", "as in the other set", "definition", 6, 3), Small.specs[1])
+
+
+class PerVolume(FeatureSetInterface):
+    """Divides by volume, which may be 0."""
+
+    name = "per_volume"
+    specs = (FeatureSpec("per_volume", "close / volume", "definition", 1, 1),)
+
+    def build(self, bars: pd.DataFrame) -> pd.DataFrame:
+        """NaN where nothing was traded."""
+        traded = bars["volume"].where(bars["volume"] > 0.0)
+        return self.masked(pd.DataFrame({"per_volume": bars["close"] / traded}))
+
+
+class Fickle(UpInThree):
+    """Turns round with every call."""
+
+    name = "fickle"
+    calls = 0
+
+    def build(self, bars: pd.DataFrame) -> pd.Series[float]:
+        """Yes, then no."""
+        self.calls += 1
+        found = super().build(bars)
+        return 1.0 - found if self.calls % 2 else found
+
+
+class Never(UpInThree):
+    """Is always 0."""
+
+    name = "never"
+
+    def build(self, bars: pd.DataFrame) -> pd.Series[float]:
+        """No."""
+        return super().build(bars) * 0.0

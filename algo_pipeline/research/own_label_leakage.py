@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ _POISONINGS = 3
 
 
 def own_label_violations(own: OwnLabel, stored: FloatArray, bars: pd.DataFrame) -> tuple[str, ...]:
-    """What is wrong with a user's label, a sentence for each finding.
+    """What is wrong with a user's label, a sentence for each kind of fault.
 
     Parameters
     ----------
@@ -35,7 +36,10 @@ def own_label_violations(own: OwnLabel, stored: FloatArray, bars: pd.DataFrame) 
     the bars cut after bar c, no row after c − h is known and every row up to c − h − 1 is as it was; with the bars
     after p replaced by noise, every row up to p − h − 1 is as it was.
     """
-    return tuple(_violations(own, stored, bars))
+    found: dict[str, str] = {}
+    for fault in _violations(own, stored, bars):
+        found.setdefault(fault.problem, fault.sentence)
+    return tuple(found.values())
 
 
 def n_experiments(n_bars: int) -> int:
@@ -43,7 +47,7 @@ def n_experiments(n_bars: int) -> int:
     return len(_cuts(n_bars)) + (_POISONINGS if n_bars > 1 else 0)
 
 
-def _violations(own: OwnLabel, stored: FloatArray, bars: pd.DataFrame) -> Iterator[str]:
+def _violations(own: OwnLabel, stored: FloatArray, bars: pd.DataFrame) -> Iterator[_Fault]:
     say = _Sentences(own.spec.name, pd.DatetimeIndex(bars.index), own.spec.horizon_bars)
     yield from say.about(differs(own.build(bars), stored), "is not what the bars give")
     yield from say.about(np.isfinite(stored) & ~_whole_span(bars, say.horizon), "is known although {span} misses a bar")
@@ -51,7 +55,7 @@ def _violations(own: OwnLabel, stored: FloatArray, bars: pd.DataFrame) -> Iterat
     yield from _poison_violations(own, stored, bars, say)
 
 
-def _cut_violations(own: OwnLabel, stored: FloatArray, bars: pd.DataFrame, say: _Sentences) -> Iterator[str]:
+def _cut_violations(own: OwnLabel, stored: FloatArray, bars: pd.DataFrame, say: _Sentences) -> Iterator[_Fault]:
     for cut in _cuts(len(bars)):
         found = own.build(bars.iloc[: cut + 1])
         early = np.zeros(len(bars), dtype=np.bool_)
@@ -61,7 +65,7 @@ def _cut_violations(own: OwnLabel, stored: FloatArray, bars: pd.DataFrame, say: 
         yield from say.about(_changed(found, stored, cut - say.horizon), "changes when bars after {span} are cut off")
 
 
-def _poison_violations(own: OwnLabel, stored: FloatArray, bars: pd.DataFrame, say: _Sentences) -> Iterator[str]:
+def _poison_violations(own: OwnLabel, stored: FloatArray, bars: pd.DataFrame, say: _Sentences) -> Iterator[_Fault]:
     for seed in range(_POISONINGS if len(bars) > 1 else 0):
         position = (len(bars) - 1) * (seed + 1) // (_POISONINGS + 1)
         found = own.build(poisoned_bars(bars, position, seed))
@@ -89,6 +93,11 @@ def _whole_span(bars: pd.DataFrame, horizon: int) -> BoolArray:
     return whole
 
 
+class _Fault(NamedTuple):
+    problem: str
+    sentence: str
+
+
 class _Sentences:
     """A sentence about the first of the rows where something is wrong."""
 
@@ -96,9 +105,10 @@ class _Sentences:
         self.horizon = horizon
         self._name, self._times, self._span = name, times, f"its horizon of {horizon} h"
 
-    def about(self, wrong: BoolArray, problem: str) -> Iterator[str]:
+    def about(self, wrong: BoolArray, problem: str) -> Iterator[_Fault]:
         """At most one."""
         rows = np.flatnonzero(wrong)
         if rows.size:
             words = problem.format(span=self._span)
-            yield f"{self._name} at {self._times[int(rows[0])]} {words} ({rows.size:,} such rows)"
+            sentence = f"{self._name} at {self._times[int(rows[0])]} {words} ({rows.size:,} such rows)"
+            yield _Fault(problem, sentence)

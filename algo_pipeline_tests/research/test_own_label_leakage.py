@@ -118,7 +118,7 @@ class TestJudgement:
 
     def test_a_stored_value_that_was_changed_is_named(self) -> None:
         stored = all_labels(BARS, own())
-        stored.iloc[200, -1] = 1.0 - stored.iloc[200, -1]
+        stored.iloc[200, -1] = 1.0 - stored["up_in_three"].iloc[200]
         found = judge_labels(stored, BARS, own())
         assert f"up_in_three at {BARS.index[200]} is not what the bars give (1 such rows)" in found.violations
 
