@@ -29,6 +29,7 @@ SETTING_GROUPS: Mapping[str, tuple[str, ...]] = {
     ),
     "research": (
         *("features", "label", "model", "calibrator", "model_parameters", "sample_weight", "challenger"),
+        "former_classes",
         *("n_folds", "rolling_window_bars", "promotion_policy"),
     ),
     "trading-rules": (
@@ -57,6 +58,7 @@ ALLOWED: Mapping[str, str] = {
     "history_start": "a time, ISO 8601",
     "features": "`standard`, `module:Class`, each once",
     **{name: ", ".join(f"`{each}`" for each in (*known, "module:Class")) for name, known in OWN_OR.items()},
+    "former_classes": "`module:Class`, separated by commas",
     "model_parameters": "a JSON object; names and types as the model's own",
     "strategy_parameters": "a JSON object; what its constructor takes",
     "mlflow_tracking_uri": "`sqlite:///FILE`, `postgresql+psycopg2://…` or a server's URL",

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     model_parameters: Annotated[dict[str, float | int | str | bool], NoDecode] = Field(
         {}, description="Parameters of the model that replace its own, as a search offers them."
     )
+    former_classes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Your own classes that a champion in place may be made of, while settings name others."
+    )
     sample_weight: Literal["none", "uniqueness", "recency", "uniqueness+recency"] = Field(
         "uniqueness", description="How rows count in the fits: overlapping labels for less, old rows for less."
     )
@@ -189,6 +192,15 @@ class Settings(BaseSettings):
             raise ValueError("every set of features is expected once")
         return names
 
+    @field_validator("former_classes", mode="before")
+    @classmethod
+    def _split_classes(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        classes = tuple(str(part).strip() for part in parts if str(part).strip())
+        if not all(is_reference(name) for name in classes):
+            raise ValueError("classes of your own are expected, as module:Class, separated by commas")
+        return classes
+
     @field_validator(*OWN_OR)
     @classmethod
     def _check_own_or_built_in(cls, value: str, info: ValidationInfo) -> str:
@@ -248,7 +260,7 @@ class Settings(BaseSettings):
 
     def own_classes(self) -> frozenset[str]:
         """The user's own classes, as ``module:Class``: the only ones that anything may be loaded with here."""
-        named = (*self.features, *(getattr(self, name) for name in OWN_OR))
+        named = (*self.features, *self.former_classes, *(getattr(self, name) for name in OWN_OR))
         return frozenset(name for name in named if is_reference(name))
 
     def history_start_at(self) -> pd.Timestamp:

@@ -92,7 +92,8 @@ def load_recorded_class(
         raise OtherCodeError(
             f"It was made by {reference!r}, which the settings of this machine do not name; own classes in them: "
             f"{named}.",
-            f"Set {setting}={reference} if that is your own, or run the research again.",
+            f"If that is your own, set {setting}={reference} or name it in ALGO_TRADER_FORMER_CLASSES; else run the "
+            "research again.",
         )
     try:
         found = load_user_class(reference, base, setting)

@@ -57,6 +57,7 @@ def test_a_misspelt_name_in_the_env_file_names_the_file(tmp_path: Path) -> None:
         ("STRATEGY", "martingale", "ALGO_TRADER_STRATEGY: .*'cost_aware'"),
         ("STRATEGY", "my strategy:Breakout", "ALGO_TRADER_STRATEGY: .*module:Class"),
         ("STRATEGY_PARAMETERS", '{"fast": 3}', "ALGO_TRADER_STRATEGY_PARAMETERS are those of a strategy of your own"),
+        ("FORMER_CLASSES", "my_model", "ALGO_TRADER_FORMER_CLASSES: .*module:Class"),
         ("MODEL", "logistics", "ALGO_TRADER_MODEL: .*module:Class.*did you mean 'logistic'"),
         ("EDGE_MULTIPLE", "-1", "ALGO_TRADER_EDGE_MULTIPLE: .*greater than or equal to 0"),
         ("EDGE_MULTIPLE", "inf", "ALGO_TRADER_EDGE_MULTIPLE: .*finite"),
@@ -190,3 +191,5 @@ def test_model_and_strategy_may_be_classes_of_the_users_own(monkeypatch: pytest.
     settings = load_settings(env_file=None)
     assert settings.own_classes() == {"my_model:Momentum", "my_strategy:Breakout"}
     assert settings.strategy_parameters == {"hurdle": 0.1}
+    monkeypatch.setenv("ALGO_TRADER_FORMER_CLASSES", "my_model:Momentum, older:Model")
+    assert load_settings(env_file=None).own_classes() == {*settings.own_classes(), "older:Model"}
