@@ -89,7 +89,7 @@ def champion_of(
     return Champion(recipe_hash, pd.Timestamp(bundle.training_end), bundle.trading, own, recipe_oos)
 
 
-def _on_these_folds(document: Mapping[str, Any], candidate: "Recipe", classes: Collection[str]) -> "Recipe | None":
+def _on_these_folds(document: Mapping[str, Any], candidate: "Recipe", classes: Collection[str] = ()) -> "Recipe | None":
     """The champion's recipe under the candidate's split rule; None where this program can't run it as it was."""
     from algo_pipeline.research.recipe import Recipe
 

@@ -11,10 +11,13 @@ import pytest
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.plotting import LOSS
 from algo_pipeline.common.storage import to_json
+from algo_pipeline.data.feature_choice import STANDARD_CHOICE
+from algo_pipeline.data.feature_sets import configured_features
 from algo_pipeline.data.features import build_features
 from algo_pipeline.data.labels import build_labels
+from algo_pipeline.data.own_label import all_labels, configured_own_label
 from algo_pipeline.models.catalog import CALIBRATOR_KINDS, MODEL_KINDS
-from algo_pipeline.research.candidates import BINARY_LABELS, EvaluatedRecipe, evaluate_recipes, line_up
+from algo_pipeline.research.candidates import BINARY_LABELS, EvaluatedRecipe, evaluate_recipes, kinds_for, line_up
 from algo_pipeline.research.evaluate import evaluate
 from algo_pipeline.research.leaderboard import Leaderboard, Standing, baseline_recipe, build_leaderboard
 from algo_pipeline.research.leaderboard_report import (
@@ -31,6 +34,7 @@ from algo_pipeline.research.pipeline import run_research
 from algo_pipeline.research.recipe import Recipe
 from algo_pipeline.research.splits import SplitRule
 from algo_pipeline_tests.market import random_bars
+from algo_pipeline_tests.own_parts import Small, UpInThree, reference
 from algo_pipeline_tests.png import has_colour, pixels
 from algo_pipeline_tests.research.samples import forecast_frame
 
@@ -127,6 +131,21 @@ def test_a_guest_is_lined_up_once_and_only_for_its_label() -> None:
     tuned = Recipe("logistic", "platt", "direction_1h", _SPLIT, {"C": 0.5})
     assert tuned in line_up(("direction_1h",), ("logistic",), ("platt",), _SPLIT, (tuned, tuned))
     assert tuned not in line_up(("direction_4h",), ("logistic",), ("platt",), _SPLIT, (tuned,))
+
+
+def test_own_features_and_an_own_label_take_part_with_the_models_that_can_read_them() -> None:
+    features, own = configured_features((reference(Small),)), configured_own_label(reference(UpInThree))
+    assert own is not None
+    kinds = kinds_for(features.choice)
+    assert kinds == ("logistic", "boosting", "lightgbm")
+    assert kinds_for(STANDARD_CHOICE) == MODEL_KINDS
+    labels = ("up_in_three", "direction_1h")
+    recipes = line_up(labels, ("logistic",), ("platt", "shrunk"), _SPLIT, (), features.choice, own.spec)
+    assert [(each.label, each.calibrator) for each in recipes] == list(itertools.product(labels, ("platt", "shrunk")))
+    bars = random_bars(2_400, seed=4)
+    found = list(evaluate_recipes(features.build(bars), all_labels(bars, own), recipes))
+    board = build_leaderboard(found)
+    assert {row.label for row in board.rows if row.standing is Standing.BASELINE} == set(labels)
 
 
 def test_a_label_that_no_classifier_learns_is_refused() -> None:
