@@ -32,7 +32,7 @@ define install
 		|| $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
 endef
 
-.PHONY: help setup demo run ui test check lint types layers format docs docs-serve prove prove-statistics bench test-peers lock clean
+.PHONY: help setup demo run ui test check lint types layers format docs docs-serve screenshots prove prove-statistics bench test-peers lock clean
 
 help:  ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -83,6 +83,9 @@ docs: setup  ## Write the generated tables of the documentation anew, and build 
 
 docs-serve: setup  ## Show the documentation site on 127.0.0.1:8000 while its pages are edited.
 	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
+
+screenshots: setup  ## Take the pictures of README and documentation anew, from the finished demo; needs chromium.
+	@$(DEMO_ENV) $(BIN)/python -m algo_pipeline_tests.screenshots $(ARGS)
 
 prove-statistics: setup  ## Prove that luck is not called skill, on 500 null markets and as many with a signal: ARGS=--quick
 	@$(BIN)/python -m algo_pipeline_tests.proofs statistics $(ARGS)

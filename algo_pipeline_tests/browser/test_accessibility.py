@@ -14,7 +14,7 @@ SERIOUS = ("serious", "critical")
 @pytest.fixture
 def addresses(world: World) -> dict[str, str]:
     return {
-        "dashboard": f"{world.dashboard}/?refresh=off",
+        "dashboard": f"{world.uis.dashboard}/?refresh=off",
         "report": world.report(),
         "sweep": world.report("sweep/sweep.html"),
     }

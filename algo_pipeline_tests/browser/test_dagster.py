@@ -16,7 +16,7 @@ BOX, GREEN = "[style*='--minimal-border']", re.compile("--minimal-border: var\\(
 
 
 def test_the_graph_is_materialized_from_its_page_and_turns_green(world: World, page: Page, camera: Camera) -> None:
-    page.goto(f"{world.dagster}{LOCATION}/jobs/research")
+    page.goto(f"{world.uis.dagster}{LOCATION}/jobs/research")
     page.get_by_role("button", name="Materialize all").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="All", exact=True).click()
@@ -28,7 +28,7 @@ def test_the_graph_is_materialized_from_its_page_and_turns_green(world: World, p
     expect(page.get_by_text("Errored (0)")).to_be_visible()
     expect(page.get_by_text("Not executed")).to_have_count(0)
     camera("dagster 2 run of the graph")
-    page.goto(f"{world.dagster}{LOCATION}/asset-groups/training/lineage")
+    page.goto(f"{world.uis.dagster}{LOCATION}/asset-groups/training/lineage")
     for name in TRAINING:
         box = page.locator(BOX).filter(has=page.get_by_text(name, exact=True))
         expect(box).to_have_attribute("style", GREEN)
@@ -38,7 +38,7 @@ def test_the_graph_is_materialized_from_its_page_and_turns_green(world: World, p
 def test_a_tick_is_tested_from_the_schedules_page_and_trades(world: World, page: Page, camera: Camera) -> None:
     world.say(long=True)
     hour = world.next_hour()
-    page.goto(f"{world.dagster}{LOCATION}/schedules/hourly_decision")
+    page.goto(f"{world.uis.dagster}{LOCATION}/schedules/hourly_decision")
     page.get_by_role("button", name="Preview tick result").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Continue").click()

@@ -14,7 +14,7 @@ TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElemen
 
 @pytest.fixture
 def dashboard(world: World, page: Page) -> Page:
-    page.goto(f"{world.dashboard}/?refresh=off")
+    page.goto(f"{world.uis.dashboard}/?refresh=off")
     return page
 
 
@@ -46,6 +46,6 @@ def test_it_refreshes_what_is_read(world: World, page: Page) -> None:
     """The page asks for itself again, and asks nobody else."""
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
-    page.goto(world.dashboard)
+    page.goto(world.uis.dashboard)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    assert hosts == {world.dashboard.removeprefix("http://")}
+    assert hosts == {world.uis.dashboard.removeprefix("http://")}

@@ -27,7 +27,7 @@ metric => {
 @pytest.fixture
 def runs(world: World, page: Page) -> Page:
     """The list of runs; MLflow opens in its view of language models until told otherwise."""
-    page.goto(world.mlflow)
+    page.goto(world.uis.mlflow)
     page.get_by_text("Model training", exact=True).click()
     page.get_by_role("link", name="Experiments").first.click()
     page.get_by_role("link", name="algo-pipeline/BTC-USD").first.click()

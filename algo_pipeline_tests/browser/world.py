@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from algo_pipeline.common.time import BAR
 from algo_pipeline.common.types import Symbol
@@ -20,6 +16,7 @@ from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline.sandbox.bars import sandbox_bars
 from algo_pipeline.sandbox.client import SandboxControl
 from algo_pipeline.sandbox.server import SandboxConfig, running_sandbox
+from algo_pipeline_tests.web_uis import WebUis, web_uis
 from algo_pipeline_tests.workshop import Workshop, workshop
 
 BTC = Symbol("BTC", "USD")
@@ -28,22 +25,15 @@ _UNTIL = pd.Timestamp("2024-01-02", tz="UTC")
 _TRADED = (True, True, False, False, True, False)
 """Whether the champion wants to be long in the hours that lie behind when the UIs start."""
 _VENUES = ("ALPACA_TRADING_URL", "ALPACA_DATA_URL", "BINANCE_URL", "COINGECKO_URL")
-_UIS = ("DAGSTER", "MLFLOW", "DASHBOARD")
-_READY = "Ctrl-C"
 
 
 @dataclass(frozen=True)
 class World:
-    """A workshop whose account lives in a sandbox, with its web UIs.
-
-    ``dagster``, ``mlflow`` and ``dashboard`` are their addresses.
-    """
+    """A workshop whose account lives in a sandbox, with its web UIs."""
 
     shop: Workshop
     sandbox: SandboxControl
-    dagster: str
-    mlflow: str
-    dashboard: str
+    uis: WebUis
 
     @property
     def live(self) -> Path:
@@ -80,7 +70,7 @@ def browser_world(root: Path, mlflow_template: Path) -> Iterator[World]:
         stack.callback(control.close)
         _research(shop)
         _trade(shop, control)
-        yield World(shop, control, *stack.enter_context(_uis(shop)))
+        yield World(shop, control, stack.enter_context(web_uis(shop)))
 
 
 def _settings() -> dict[str, str]:
@@ -118,30 +108,3 @@ def _say(artifacts: Path, long: bool) -> None:
     bundle = store.load(BTC)
     assert bundle is not None
     store.deploy(replace(bundle, enter_threshold=threshold, exit_threshold=threshold))
-
-
-@contextmanager
-def _uis(shop: Workshop) -> Iterator[tuple[str, ...]]:
-    """``algo-pipeline ui`` on free ports, from the moment that it says it is ready."""
-    ports = {name: _free_port() for name in _UIS}
-    with shop.start("ui", **{f"ALGO_TRADER_{name}_PORT": str(port) for name, port in ports.items()}) as process:
-        try:
-            _await_line(process, _READY)
-            yield tuple(f"http://127.0.0.1:{port}" for port in ports.values())
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=60)
-
-
-def _await_line(process: subprocess.Popen[str], word: str) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if word in line:
-            return
-    _, errors = process.communicate()
-    pytest.fail(f"algo-pipeline ui ended before it was ready: {errors}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
