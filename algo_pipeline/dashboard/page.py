@@ -81,7 +81,7 @@ def _context(view: View) -> dict[str, Any]:
         "equity_rows": _equity_rows(view.equity),
         "no_band": _no_band(view.champions),
         "n_stretches": N_STRETCHES,
-        "figures": session_figures(status["session"]["metrics"]),
+        "figures": session_figures(status["session"]["metrics"], status["session"]["hours"]),
         "cash": cash,
         "cash_share": cash / status["equity"] if status["equity"] > 0 else None,
         "n_decided_bars": len(bars),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.errors import CorruptFileError
@@ -101,6 +102,6 @@ def _curve(path: Path) -> pd.Series[float] | None:
         curve = pd.Series(frame["equity"].to_numpy(), index=index)
     except (OSError, ValueError, KeyError) as error:
         raise CorruptFileError(f"{path} can't be read: {type(error).__name__}.", _RESEARCH) from error
-    if not (curve > 0).all() or not curve.index.is_monotonic_increasing:
+    if not ((curve > 0) & np.isfinite(curve)).all() or not (index.is_monotonic_increasing and index.is_unique):
         raise CorruptFileError(f"{path} is not an equity curve: it must be positive and in order of time.", _RESEARCH)
     return curve

@@ -81,7 +81,7 @@ def status_document(
         "way_out": way_out(state, drift_abstention=settings.drift_abstention),
         "open_intents": [_intent(intent) for intent in state.open_intents.values()],
         "exiting": sorted(map(str, state.exiting)),
-        "overdue": _overdue(state, broker.now, settings.max_decision_delay),
+        "overdue": _overdue(state, broker, settings.max_decision_delay),
         "orders_today": _orders_today(state, broker.now),
         "next_tick": next_tick(wall),
         "broker": _broker(broker),
@@ -205,8 +205,11 @@ def _intent(intent: Intent) -> dict[str, Any]:
     }
 
 
-def _overdue(state: LiveState, now: pd.Timestamp | None, delay_s: float) -> dict[str, Any] | None:
-    span = None if now is None else overdue_hours(state, now, delay_s)
+def _overdue(state: LiveState, broker: BrokerAnswer, delay_s: float) -> dict[str, Any] | None:
+    """Hours that wait for a decision; none where no account is configured that could decide."""
+    if broker.now is None or broker.answer == "not configured":
+        return None
+    span = overdue_hours(state, broker.now, delay_s)
     return None if span is None else {"from": span.first, "to": span.last, "hours": span.hours}
 
 
@@ -244,4 +247,6 @@ def _session(settings: Settings, tally: JournalTally) -> dict[str, Any]:
 def _metrics(settings: Settings, figures: SessionFigures) -> Mapping[str, float]:
     from algo_pipeline.backtest.recorded import recorded_metrics
 
+    if not (figures.equity > 0).all():  # an account without money has no returns
+        return {}
     return recorded_metrics(figures.growth, figures.fills, figures.closes, settings.live_config())

@@ -229,7 +229,7 @@ class View:
 def equity_view(tally: JournalTally, hourly: FloatArray) -> EquityView:
     """The session beside what ``hourly`` returns of the backtest lead one to expect, shape (n,), empty for none."""
     figures = tally.session.figures()
-    if figures.equity.empty:
+    if not (figures.equity > 0).all() or figures.equity.empty:  # an account without money has no returns
         return EquityView(pd.DatetimeIndex([], tz="UTC"), hourly[:0], 0, None, Standing.UNKNOWN, "")
     growth = figures.growth
     times = pd.DatetimeIndex(growth.index)

@@ -166,6 +166,12 @@ class TestDocument:
         assert document["session"]["skipped_hours"] == 1
         assert [row["symbol"] for row in document["decisions"]] == ["BTC/USD"]
 
+    def test_an_account_without_money_has_no_metrics(self) -> None:
+        lines = journal.lines_of(journal.started(cash="0"), journal.mark(0, 0.0, 0.0), journal.mark(1, 0.0, 0.0))
+        settings = Settings(_env_file=None)
+        document = status_document(settings, fold(LiveState(), lines), tally_of(lines), NOBODY, journal.hour(2), n=1)
+        assert (document["session"]["hours"], document["session"]["metrics"]) == (2, {})
+
     def test_open_orders_are_listed(self) -> None:
         lines = journal.lines_of(journal.started(), journal.intent(1, "algo-x"))
         settings = Settings(_env_file=None)

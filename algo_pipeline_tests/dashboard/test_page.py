@@ -12,6 +12,7 @@ import pytest
 from algo_pipeline.common.formatting import count, minute, number, percent, significant
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.dashboard.export import export_dashboard
+from algo_pipeline.dashboard.figures import session_figures
 from algo_pipeline.dashboard.page import render_page
 from algo_pipeline.dashboard.reading import BARS_OF_DECISIONS
 from algo_pipeline.dashboard.status import BrokerAnswer, status_document
@@ -66,10 +67,8 @@ def assert_says(page: str, view: View, status: dict) -> None:
         told = (row["symbol"], row["quantity"], significant(row["close"]), number(row["value_usd"], 2))
         assert " ".join((*told, percent(row["share_of_equity"]))) in positions
     assert number(float(status["cash"]), 2) in positions
-    for name, value in session["metrics"].items():
-        assert name.replace("_", " ") in now
-        if name in ("total_return", "max_drawdown"):
-            assert f"{name.replace('_', ' ')} {percent(value, 2)}" in now
+    figures = session_figures(session["metrics"], session["hours"])
+    assert all(f"{title} {value}" in now for title, value in figures)
     assert percent(session["metrics"]["total_return"], 2, signed=True) == percent(
         view.equity.total_return, 2, signed=True
     )

@@ -115,6 +115,20 @@ class TestDamage:
         path.mkdir()
         assert [problem.what for problem in account.view().problems] == ["The alerts"]
 
+    @pytest.mark.parametrize("rows", ["inf", "0", "-1", "nan", ""])
+    def test_a_curve_that_is_none_is_told(self, account: DiskAccount, rows: str) -> None:
+        path = account.folder / "backtest/BTC-USD/equity_curve.csv"
+        path.write_text(f"timestamp,equity\n2024-01-01T00:00:00Z,{rows}\n")
+        assert [problem.what for problem in account.view().problems] == ["The backtest of BTC/USD"]
+        path.write_text(2 * "timestamp,equity\n2024-01-01T00:00:00Z,1\n")
+        assert [problem.what for problem in account.view().problems] == ["The backtest of BTC/USD"]
+
+    def test_an_account_without_money_is_shown(self, empty: DiskAccount) -> None:
+        empty.write(started(0, cash="0"), mark(0, 0.0, 0.0), mark(1, 0.0, 0.0))
+        empty.deploy(source="file")
+        empty.backtest()
+        assert "nan" not in page_of(empty).split("<main")[1].lower()
+
     def test_a_missing_curve_means_no_expectation(self, account: DiskAccount) -> None:
         (account.folder / "backtest/BTC-USD/equity_curve.csv").unlink()
         view = account.view()
