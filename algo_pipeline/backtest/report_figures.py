@@ -59,7 +59,7 @@ def key_figures(inputs: ReportInputs) -> tuple[Figure, ...]:
             bounds_text(inputs.intervals.get(term), show),
             *(show(metrics.get(term)) for metrics in (inputs.deployed.metrics, free, hold)),
         )
-        for term, title, show in _metric_rows(inputs.symbol.quote)
+        for term, title, show in metric_rows(inputs.symbol.quote)
     )
 
 
@@ -115,7 +115,8 @@ def bounds_text(interval: Interval | None, show: Callable[[float | None], str]) 
     return f"{show(interval.lower)} to {show(interval.upper)}"
 
 
-def _metric_rows(currency: str) -> tuple[tuple[str, str, Callable[[float | None], str]], ...]:
+def metric_rows(currency: str) -> tuple[tuple[str, str, Callable[[float | None], str]], ...]:
+    """Name, title and way of writing of each metric, in the order of the report."""
     return (
         ("total_return", "Total return", lambda x: percent(x, signed=True)),
         ("cagr", "CAGR", lambda x: percent(x, signed=True)),

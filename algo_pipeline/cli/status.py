@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from algo_pipeline.broker.auth import PaperAccess, can_trade, require_paper
+from algo_pipeline.cli.next_steps import ui_command
 from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import BrokerError
 from algo_pipeline.common.formatting import minute, number, percent
 from algo_pipeline.common.logger import configure_logging
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.common.time import utc_now
-from algo_pipeline.dashboard.figures import session_figures
+from algo_pipeline.dashboard.figures import left_out_words, session_figures
 from algo_pipeline.dashboard.status import BrokerAnswer, obstacles, status_document
 from algo_pipeline.live.journal import Journal
 from algo_pipeline.live.state import LiveState, StateStore
@@ -52,7 +53,7 @@ def status(last: int, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(document))
     else:
-        _print(document)
+        _print(settings, document)
 
 
 def _access(settings: Settings) -> PaperAccess | None:
@@ -80,7 +81,7 @@ def _asked(access: PaperAccess | None) -> BrokerAnswer:
         return BrokerAnswer("unreachable", str(error), None, None if access.is_loopback else utc_now())
 
 
-def _print(document: dict[str, Any]) -> None:
+def _print(settings: Settings, document: dict[str, Any]) -> None:
     console = Console(highlight=False, markup=False)
     _print_account(console, document)
     for text in obstacles(document):
@@ -93,7 +94,8 @@ def _print(document: dict[str, Any]) -> None:
         console.print("Outcome unknown: {order_id} ({side} {quantity} {symbol}).".format(**intent), soft_wrap=True)
     _print_watch(console, document)
     _print_session(console, document["session"])
-    console.print(f"Next tick of the schedule: {minute(document['next_tick'])} UTC, while `make ui` runs.")
+    next_tick, command = minute(document["next_tick"]), ui_command(settings)
+    console.print(f"Next tick of the schedule: {next_tick} UTC, while `{command}` runs.")
 
 
 def _print_account(console: Console, document: dict[str, Any]) -> None:
@@ -112,7 +114,8 @@ def _print_account(console: Console, document: dict[str, Any]) -> None:
         blocked = ", and blocks trading" if broker["trading_blocked"] else ""
         console.print(f"The broker states an equity of {number(broker['equity'], 2)} USD{blocked}.")
     else:
-        console.print(f"The broker is {broker['answer']}. {broker['message']}", soft_wrap=True)
+        unreachable = "" if broker["answer"] == "not configured" else "The broker is unreachable. "
+        console.print(f"{unreachable}{broker['message']}", soft_wrap=True)
 
 
 def _table(*titles: str, left: int = 1) -> Table:
@@ -164,6 +167,8 @@ def _print_session(console: Console, session: dict[str, Any]) -> None:
         f"{session['orders']} orders."
     )
     table = _table("figure", "session")
-    for name, figure in session_figures(session["metrics"]):
-        table.add_row(name, figure)
+    for title, figure in session_figures(session["metrics"], session["hours"]):
+        table.add_row(title, figure)
     console.print(table)
+    if note := left_out_words(session["hours"]):
+        console.print(note, style="dim")
