@@ -13,6 +13,14 @@ from algo_pipeline.defs.partitions import add_symbols
 from algo_pipeline.defs.run_store import quick_store
 
 _INSTANCE_SETTINGS = Path(__file__).with_name("dagster.yaml")
+_FILES_REMEDY = (
+    "Check free disk space, and ALGO_TRADER_* and dagster.yaml if you changed them; if the store is damaged, "
+    "move {home} away: only the history of runs is lost."
+)
+_DATABASE_REMEDY = (
+    "Check that the database of dagster.yaml runs, and that its address and password (PGSERVICEFILE) are right. "
+    "An hour that was decided is in the journal all the same."
+)
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -65,9 +73,14 @@ def _opened(home: Path) -> dg.DagsterInstance:
     except Exception as error:
         raise StorageError(
             f"Dagster's store in {home} could not be opened: {(str(error).splitlines() or [''])[0]}",
-            f"Check free disk space, and ALGO_TRADER_* and dagster.yaml if you changed them; if the store is damaged, "
-            f"move {home} away: only the history of runs is lost.",
+            _DATABASE_REMEDY if names_a_store(home) else _FILES_REMEDY.format(home=home),
         ) from error
+
+
+def names_a_store(home: Path) -> bool:
+    """Whether ``dagster.yaml`` names another store than SQLite files in the home, a database on a server for one."""
+    path = home / "dagster.yaml"
+    return path.exists() and any(line.startswith("storage:") for line in path.read_text("utf-8").splitlines())
 
 
 def register_symbols(settings: Settings) -> None:

@@ -21,7 +21,7 @@ from algo_pipeline_tests.deploy.compose import read_compose
 from algo_pipeline_tests.deploy.fleet import Fleet, fleet
 from algo_pipeline_tests.deploy.graphql import DagsterWeb
 
-pytestmark = pytest.mark.xdist_group("server")
+pytestmark = pytest.mark.timeout(600)  # half a minute of it is waiting for processes to start
 
 _SETTINGS = {
     "ALGO_TRADER_SYMBOLS": "BTC/USD",
@@ -39,7 +39,7 @@ _SETTINGS = {
 _DAYS = 150
 _BTC = Symbol("BTC", "USD")
 _MODEL = "algo-pipeline-BTC-USD-direction_1h"
-_RESEARCH_S, _HOUR_S = 180.0, 60.0
+_RESEARCH_S, _HOUR_S = 180.0, 90.0
 _POLL_S = 0.1
 _OF_AN_ORDER = frozenset({"decision", "intent", "result"})
 _ALWAYS = tuple(name for name, service in read_compose().items() if not service.profiles and service.is_ours)
