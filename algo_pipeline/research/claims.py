@@ -134,8 +134,8 @@ OUTCOMES_ARE_THE_DATASETS = Claim(
 TRADES_KEEP_TO_THE_RULES = Claim(
     "trades_follow_the_configured_rules",
     "backtest_report",
-    "The strategy's curve is, to the bit, that of the configured rules: no threshold was picked on what it is judged "
-    "by.",
+    "The strategy's curve is, to the bit, that of the configured rules, which say of a bar alone, as live asks them, "
+    "what they say of it among others: no threshold was picked on what it is judged by.",
 )
 TRADES_SEE_NO_FUTURE = Claim(
     "trades_use_no_later_bar",
