@@ -74,9 +74,8 @@ def assert_says(page: str, view: View, status: dict) -> None:
     )
     decided = section(page, "decisions")
     for row in status["decisions"][-12:]:
-        probability = number(row["prob"], 4)
-        cells = (minute(row["bar"]), row["symbol"], probability, row["signal"], row["action"], row["quantity"])
-        assert f"{' '.join(cells)} {row['reason']}" in decided
+        cells = (minute(row["bar"]), row["symbol"], row["signal"], row["action"], row["reason"])
+        assert " ".join((*cells, number(row["prob"], 4), row["quantity"])) in decided
     assert f"{count(session['missed_hours'])} h" in section(page, "next")
     assert minute(status["next_tick"]) in section(page, "next")
 
@@ -101,7 +100,9 @@ def test_a_decision_without_a_probability_is_shown(empty: DiskAccount) -> None:
     empty.write(
         type(made)(made.timestamp, made.event, made.symbol, "HOLD", None, "none", None, made.details), missed(1, 2)
     )
-    assert "2024-01-01 00:00 BTC/USD – HOLD none" in section(render_page(empty.view(), 100), "decisions")
+    assert "2024-01-01 00:00 BTC/USD HOLD none probability 0.61 is at or above 0.55 – 0.004761" in section(
+        render_page(empty.view(), 100), "decisions"
+    )
 
 
 class TestExport:
