@@ -110,12 +110,13 @@ def _done(line: list[str], reader: Run, url: str) -> str:
 
 
 def _assert_shown(shown: str, said: str) -> None:
-    """Every line that the page shows was said, in this order; how it was set in columns does not matter."""
+    """Every line that the page shows was said, in this order; ``…`` stands for what it leaves out."""
     rest = _plain(said)
-    for line in filter(None, map(_plain, shown.splitlines())):
-        assert line in rest, f"the page shows {line!r}, the command says:\n{said}"
-        rest = rest.split(line, 1)[1]
+    for part in filter(None, map(_plain, shown.replace("…", "\n").splitlines())):
+        assert part in rest, f"the page shows {part!r}, the command says:\n{said}"
+        rest = rest.split(part, 1)[1]
 
 
 def _plain(text: str) -> str:
+    """How it was set in columns does not matter."""
     return re.sub(r"\s+", " ", text).strip()
