@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import click
 from algo_pipeline.common.config import Settings, load_settings
 from algo_pipeline.common.errors import StorageError
 from algo_pipeline.common.logger import configure_logging
+
+_HOST_NAME = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
 
 
 @click.command()
@@ -31,6 +34,11 @@ def dashboard(host: str, port: int | None, allowed_hosts: tuple[str, ...], expor
     It reads the files under the artifacts folder and asks no broker; /metrics is for Prometheus, /data.json for other
     programs. --export writes index.html and data.json, which need no server.
     """  # noqa: D301 - click reads the escape
+    for name in allowed_hosts:
+        if _HOST_NAME.fullmatch(name) is None:
+            raise click.UsageError(
+                f"--allowed-host takes a name without scheme and port, such as desk.example; found {name}."
+            )
     if not _is_local(host) and not allowed_hosts:
         raise click.UsageError(
             f"--host {host} is seen by other machines: also pass --allowed-host with the name that they use."

@@ -65,6 +65,13 @@ def test_other_machines_see_nothing_without_a_name(plain: Command, host: str) ->
     assert "--allowed-host" in ended.err
 
 
+@pytest.mark.parametrize("name", ["*", "http://desk.example", "desk.example:8800", "a*b", "", "desk/example"])
+def test_a_name_that_is_none_is_refused(plain: Command, name: str) -> None:
+    ended = plain("dashboard", "--allowed-host", name)
+    assert ended.code == 2
+    assert "without scheme and port" in ended.err
+
+
 def test_a_port_that_is_taken_is_named(plain: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
