@@ -16,16 +16,11 @@ from algo_pipeline.data.labels import label_spec
 from algo_pipeline.research.splits import SplitRule, rows_needed, walk_forward
 from algo_pipeline_tests.command_reference import command_of
 from algo_pipeline_tests.generate_docs import ALLOWED, SETTING_GROUPS, filled, tables
+from algo_pipeline_tests.pages import PAGES, ROOT, name_of
 
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 MAKE_VARIABLES = set(re.findall(r"\$\((?:if \$\()?([A-Z_]+)", MAKEFILE))
-
-
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 pages = pytest.mark.parametrize("page", PAGES, ids=name_of)
