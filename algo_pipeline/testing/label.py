@@ -17,10 +17,11 @@ from algo_pipeline.data.causality import differs, poisoned_bars
 from algo_pipeline.data.own_label import OwnLabel
 from algo_pipeline.interfaces.label import LabelInterface
 from algo_pipeline.research.own_label_leakage import own_label_violations
-from algo_pipeline.testing.markets import market_with_gaps, ordinary_market
+from algo_pipeline.testing.markets import market_with_gaps, ordinary_market, trending_bars
 
 _BARS = 1_200
-_POISONINGS = 60
+_POISONINGS = 30
+_HOURLY_CHANGES = (-0.02, -0.005, -0.001, 0.0, 0.001, 0.005, 0.02)
 _LIVE_HOURS = 12
 
 
@@ -71,7 +72,9 @@ class LabelContract(ABC):
         """A label of the past needs no forecast."""
         bars, own = self.bars(), self._own()
         position = len(bars) - 2 * own.spec.horizon_bars - 2
-        outcomes = {float(own.build(poisoned_bars(bars, position, seed))[position]) for seed in range(_POISONINGS)}
+        futures = [poisoned_bars(bars, position, seed) for seed in range(_POISONINGS)]
+        futures += [trending_bars(bars, position, change) for change in _HOURLY_CHANGES]
+        outcomes = {float(own.build(future)[position]) for future in futures}
         assert outcomes == {0.0, 1.0}, f"whatever followed bar {position}, its label was {outcomes}"
 
     def test_a_live_hour_has_the_label_of_the_backtest(self) -> None:

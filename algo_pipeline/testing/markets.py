@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from algo_pipeline.common.types import Symbol
@@ -30,3 +31,14 @@ def market_at_a_standstill(n_bars: int, seed: int = 1) -> pd.DataFrame:
     bars.loc[quiet, ["open", "high", "low", "close"]] = float(bars["close"].iloc[n_bars // 2 - 1])
     bars.loc[quiet, "volume"] = 0.0
     return bars
+
+
+def trending_bars(bars: pd.DataFrame, position: int, hourly_change: float) -> pd.DataFrame:
+    """A copy of the bars in which every hour after ``position`` moves the price by the same share."""
+    hours = np.arange(1, len(bars) - position)
+    close = float(bars["close"].iloc[position]) * (1.0 + hourly_change) ** hours
+    open_ = close / (1.0 + hourly_change)
+    found = bars.copy()
+    prices = np.column_stack([open_, np.maximum(open_, close), np.minimum(open_, close), close])
+    found.iloc[position + 1 :, :4] = prices
+    return found

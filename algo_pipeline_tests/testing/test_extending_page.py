@@ -16,7 +16,7 @@ from algo_pipeline_tests.pages import DOCS, fences
 
 FENCES = fences((DOCS / "extending.md").read_text("utf-8"))
 TITLED = {fence.title: fence.text for fence in FENCES if fence.title}
-CONTRACTS = ("TestFewDirections", "TestPatient")
+CONTRACTS = ("TestDayPrice", "TestCalm", "TestFewDirections", "TestPatient")
 
 
 @pytest.fixture
@@ -39,14 +39,15 @@ def test_the_parts_of_the_page_pass_the_tests_that_they_inherit(
     monkeypatch.syspath_prepend(str(folder))
     contract = getattr(importlib.import_module("test_my_parts"), name)()
     tests = [test for test in dir(contract) if test.startswith("test_")]
-    assert len(tests) >= 8
+    assert len(tests) >= 7
     for test in tests:
         getattr(contract, test)()
 
 
 def test_the_settings_of_the_page_name_what_can_be_loaded(folder: Path) -> None:
-    (text,) = (fence.text for fence in FENCES if fence.text.startswith("ALGO_TRADER_MODEL="))
+    (text,) = (fence.text for fence in FENCES if fence.text.startswith("ALGO_TRADER_FEATURES="))
     (folder / ".env").write_text(text, "utf-8")
     settings = load_settings(folder / ".env")
     assert settings.model_parameters == {"n_directions": 4}
-    assert [file.name for file in load_own_classes(settings)] == ["few_directions.py", "patient_strategy.py"]
+    names = ["calm_label.py", "day_price.py", "few_directions.py", "patient_strategy.py"]
+    assert [file.name for file in load_own_classes(settings)] == names
