@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from algo_pipeline.common.formatting import minute
+from algo_pipeline.common.formatting import minute, significant
 from algo_pipeline.common.time import to_utc
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _bars(found: Explanation) -> Iterator[str]:
         return
     yield f"Bars        {again.bars.n_bars:,} up to this one, SHA-256 {again.bars.sha256[:16]}; the newest:"
     for bar in again.bars.last:
-        prices = "  ".join(f"{name} {bar[name]:,.10g}" for name in ("open", "high", "low", "close", "volume"))
+        prices = "  ".join(f"{name} {significant(bar[name], 7)}" for name in ("open", "high", "low", "close", "volume"))
         yield f"              {bar['timestamp']:%Y-%m-%d %H:%M}  {prices}"
 
 
@@ -144,7 +144,7 @@ def _orders(found: Explanation) -> Iterator[str]:
         yield f"Intent      {details['side']} {details['quantity']} written {minute(line.at)}, id {line.order_id}"
     for line in story.results:
         details = line.details
-        price = "" if details["average_price"] is None else f" at {details['average_price']}"
+        price = "" if details["average_price"] is None else f" at {significant(float(details['average_price']), 7)}"
         bar = "" if details["filled_bar"] is None else f", in the bar {minute(to_utc(details['filled_bar']))}"
         note = f" ({details['note']})" if details["note"] else ""
         yield f"Result      {details['outcome']}: filled {details['filled_quantity']}{price}{bar}{note}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from algo_pipeline.cli.errors import FAILED
 from algo_pipeline.cli.live_bar import shown_progress
 from algo_pipeline.cli.parameters import one_pair
 from algo_pipeline.common.config import Settings, load_settings
@@ -63,7 +65,8 @@ def sweep(
 
     The verdict is the deflated Sharpe ratio of the best combination: whether it is better than the best of as many
     tries without any edge. Costs are no choice: combinations compete under equal ones only, the configured ones first.
-    Each combination that traded is recorded as a trial, and counts in the verdict of every later research report.
+    Each combination that traded is recorded as a trial, and counts in the verdict of every later research report; the
+    exit code is 1 if that could not be done.
 
     \b
     Examples:
@@ -88,6 +91,8 @@ def sweep(
         print_sweep_json(report, recorded, files, seconds)
     else:
         print_sweep(report, recorded, files, seconds)
+    if recorded.problem is not None:  # a search whose tries are not counted flatters every later verdict
+        sys.exit(FAILED)
 
 
 def _plan(assignments: tuple[str, ...], settings: Settings) -> SweepPlan:

@@ -31,7 +31,8 @@ _MOST_CONDITIONS = 12
 def print_sweep_json(report: SweepReport, recorded: RecordedTrials, files: Mapping[str, Path], seconds: float) -> None:
     """Everything a program may want to know of the sweep, on stdout."""
     trials = recorded.to_document()
-    click.echo(to_json({**sweep_document(report), "trials": trials, "files": dict(files), "seconds": seconds}))
+    document = {**sweep_document(report), "trials": trials, "files": dict(files), "seconds": seconds}
+    click.echo(to_json(document if recorded.problem is None else {**document, "error": recorded.error_document()}))
 
 
 def print_sweep(report: SweepReport, recorded: RecordedTrials, files: Mapping[str, Path], seconds: float) -> None:
@@ -50,11 +51,16 @@ def print_sweep(report: SweepReport, recorded: RecordedTrials, files: Mapping[st
     overfitting = overfitting_sentence(report.summary.judged)
     if overfitting:
         console.print(overfitting)
-    console.print(recorded.describe(report), style="bold red" if recorded.problem else "")
+    if recorded.problem is None:
+        console.print(recorded.describe(report))
     kill_switch = "kill switch off" if report.kill_switch_is_off else "kill switch as swept"
     console.print(f"{count(report.sweep.plan.n_combinations)} combinations in {seconds:.1f} s, {kill_switch}.")
     console.print(f"Table: {files['csv']}", soft_wrap=True)
     console.print(f"Page:  {files['html']}", soft_wrap=True)
+    if recorded.problem is not None:
+        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        click.echo(recorded.describe(report), err=True)
+        click.echo(f"  try: {recorded.error_document()['remedy']}", err=True)
 
 
 def _table(report: SweepReport) -> Table:

@@ -26,21 +26,29 @@ class RecordedTrials:
         Why they could not be recorded.
     deflated_sharpe_ratio : float
         Of this sweep's best, over all of them: sweeping bit by bit makes no bit better. NaN without a Sharpe ratio.
+    remedy : str
+        What to do about the problem.
     """
 
     new: int
     known: int
     problem: str | None = None
     deflated_sharpe_ratio: float = math.nan
+    remedy: str = ""
 
     def to_document(self) -> dict[str, Any]:
         """``{new, known, problem, deflated_sharpe_ratio}``."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "remedy"}
+
+    def error_document(self) -> dict[str, str]:
+        """The problem as ``--json`` tells errors."""
+        remedy = self.remedy or "Make the ledger whole and writable, then sweep again: nothing is counted twice."
+        return {"code": StorageError.code, "message": self.problem or "", "remedy": remedy}
 
     def describe(self, report: SweepReport) -> str:
         """One line for a person."""
         if self.problem is not None:
-            return f"WARNING: these trials could not be recorded, so that no verdict will count them. {self.problem}"
+            return f"These trials could not be recorded, so that no verdict will count them. {self.problem}"
         added = f"{count(self.new)} new, {count(self.known)} in all"
         said = f"Trials of {report.symbol} {report.label}: {added}; the next research report counts them."
         if not math.isfinite(self.deflated_sharpe_ratio) or self.known <= report.summary.judged.n_trials:
@@ -66,6 +74,6 @@ def record_sweep(settings: Settings, report: SweepReport, recipe_hash: str) -> R
         new = ledger.record(sweep_trials(forecast, report.sweep, report.summary))
         known = ledger.summary(forecast.symbol, forecast.label, forecast.source)
     except StorageError as error:
-        return RecordedTrials(0, 0, str(error))
+        return RecordedTrials(0, 0, error.message, remedy=error.remedy)
     deflated = deflated_sharpe_ratio(report.summary.judged.estimate, known.n_trials, known.variance_of_sharpe)
     return RecordedTrials(new, known.n_trials, deflated_sharpe_ratio=deflated)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from algo_pipeline.common.formatting import significant
 from algo_pipeline.common.types import Side
 from algo_pipeline.interfaces.broker import BrokerOrder
 from algo_pipeline.live import entries
@@ -18,6 +19,7 @@ from algo_pipeline.live.state import Intent
 
 _PATIENCE = pd.Timedelta(seconds=60)
 _PATIENCE_WHEN_LATE = pd.Timedelta(seconds=15)
+_PRICE_DIGITS = 7
 
 
 class Settler:
@@ -131,7 +133,11 @@ class Settler:
 
     def _tell(self, settlement: Settlement) -> None:
         intent, outcome = settlement.intent, settlement.outcome
-        price = "" if settlement.average_price is None else f" at {plain(settlement.average_price)}"
+        price = (
+            ""
+            if settlement.average_price is None
+            else f" at {significant(float(settlement.average_price), _PRICE_DIGITS)}"
+        )
         ordered, filled = plain(intent.quantity), plain(settlement.filled)
         text = f"{intent.order_id}: {intent.side.value} {ordered}, {filled} filled{price}."
         if settlement.note:

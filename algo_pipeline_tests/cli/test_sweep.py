@@ -145,11 +145,17 @@ def test_a_ledger_that_takes_no_more_trials_is_told_beside_the_result(command: C
     command(*_SMALL)
     TrialLedger(shop.artifacts).path.unlink()
     ended = command(*_SMALL)
-    words = " ".join(ended.out.split())
-    assert ended.code == 0
-    assert "these trials could not be recorded" in words
+    words = " ".join(ended.err.split())
+    assert ended.code == 1
+    assert "error: These trials could not be recorded" in words
     assert "the file is missing" in words
-    assert "trials.jsonl" in json.loads(command(*_SMALL, "--json").out)["trials"]["problem"]
+    assert " try: " in words
+    assert "Verdict" in ended.out
+    told = command(*_SMALL, "--json")
+    document = json.loads(told.out)
+    assert (told.code, document["error"]["code"]) == (1, "storage")
+    assert "trials.jsonl" in document["error"]["message"]
+    assert document["trials"]["problem"] == document["error"]["message"]
 
 
 def test_only_its_own_folder_and_the_ledger_of_trials_are_written(command: Command, shop: Workshop) -> None:
