@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from algo_pipeline.common.types import STANDARD_FEATURES
+from algo_pipeline.common.types import STANDARD_FEATURES, FloatArray
 from algo_pipeline.common.user_classes import REFERENCE_KEY, SOURCE_KEY
 from algo_pipeline.data.feature_registry import FEATURE_NAMES
+
+VOLATILITY = "realized_vol_24"
+"""What strategies are shown of a bar beside its probability."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,3 +75,8 @@ class FeatureChoice:
 
 
 STANDARD_CHOICE = FeatureChoice()
+
+
+def volatility_of(columns: tuple[str, ...], row: FloatArray) -> float:
+    """``realized_vol_24`` of a row that ``live_features.live_row`` made of these columns."""
+    return float(row[columns.index(VOLATILITY) if VOLATILITY in columns else len(columns)])

@@ -11,12 +11,10 @@ from algo_pipeline.common.errors import DataValidationError
 from algo_pipeline.common.time import bar_numbers
 from algo_pipeline.common.types import FloatArray
 from algo_pipeline.data.feature_check import FeatureCheck
+from algo_pipeline.data.feature_choice import VOLATILITY
 from algo_pipeline.data.feature_sets import FeatureSets, build_own
 from algo_pipeline.data.feature_stream import FeatureStream
 from algo_pipeline.data.latest import latest_features
-
-VOLATILITY = "realized_vol_24"
-"""What strategies are shown of a bar beside its probability."""
 
 _VOLATILITY_BARS = 25
 
@@ -98,11 +96,6 @@ def live_row(
     if VOLATILITY not in sets.columns:
         parts.append(np.array([_volatility(bars)]))
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def volatility_of(columns: tuple[str, ...], row: FloatArray) -> float:
-    """``realized_vol_24`` of a row that :func:`live_row` made."""
-    return float(row[columns.index(VOLATILITY) if VOLATILITY in columns else len(columns)])
 
 
 def _own_features(sets: FeatureSets, bars: pd.DataFrame) -> pd.DataFrame | None:

@@ -14,7 +14,7 @@ from algo_pipeline.common.errors import AlgoPipelineError
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.types import FloatArray, Symbol
 from algo_pipeline.data.feature_check import FeatureCheck
-from algo_pipeline.data.live_features import volatility_of
+from algo_pipeline.data.feature_choice import volatility_of
 from algo_pipeline.registry.bundle import ChampionBundle
 from algo_pipeline.registry.deployment import (
     BundleScorer,

@@ -12,11 +12,11 @@ from algo_pipeline.common.config import load_settings
 from algo_pipeline.common.errors import ConfigValueError, DataValidationError, OtherCodeError, SettingsError
 from algo_pipeline.data.causality import differs
 from algo_pipeline.data.feature_check import FeatureCheck
-from algo_pipeline.data.feature_choice import STANDARD_CHOICE, FeatureChoice, SetIdentity
+from algo_pipeline.data.feature_choice import STANDARD_CHOICE, FeatureChoice, SetIdentity, volatility_of
 from algo_pipeline.data.feature_registry import FEATURE_NAMES, MAX_WARMUP_BARS
 from algo_pipeline.data.feature_sets import STANDARD_SETS, FeatureSets, configured_features, recorded_features
 from algo_pipeline.data.features import build_features
-from algo_pipeline.data.live_features import LiveFeatures, newest_row, volatility_of
+from algo_pipeline.data.live_features import LiveFeatures, newest_row
 from algo_pipeline.interfaces.features import FeatureSpec
 from algo_pipeline_tests.market import random_bars, without_rows
 from algo_pipeline_tests.own_parts import (
