@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from algo_pipeline_tests.pages import DOCS, ROOT
+from algo_pipeline_tests.site_pages import NAMES
 
 # What a browser fetches by itself; links that a reader may follow are not among them.
 _FETCHED = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "src", "video": "src"}
@@ -29,9 +30,10 @@ class _Fetches(HTMLParser):
 
 
 def test_every_page_has_one_place_in_the_navigation() -> None:
-    navigation = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2].partition("\nplugins:\n")[0]
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2].partition("\nhooks:\n")[0]
+    pages = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")]
     assert sorted(re.findall(r"([\w/-]+\.md)$", navigation, re.MULTILINE)) == sorted(
-        str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")
+        [*pages, *(name.lower() for name in NAMES)]
     )
 
 
