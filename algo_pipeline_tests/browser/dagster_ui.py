@@ -21,8 +21,3 @@ def await_end_of_run(page: Page, within_s: int) -> str:
     ended = _ENDED.search(page.title())
     assert ended is not None
     return ended[1]
-
-
-def filter_events(page: Page, text: str) -> None:
-    """On a run's page: show only the events that hold a text."""
-    page.get_by_placeholder("Filter…").fill(text)

@@ -35,11 +35,6 @@ class World:
     sandbox: SandboxControl
     uis: WebUis
 
-    @property
-    def live(self) -> Path:
-        """Where the journal lies."""
-        return self.shop.artifacts / "live"
-
     def report(self, page: str = "report.html") -> str:
         """Address of a page beside the backtest report."""
         return (self.shop.artifacts / "backtest" / BTC.slug / page).as_uri()
