@@ -20,8 +20,10 @@ from algo_pipeline_tests.live.lines import (
     one_of_each,
     random_entries,
     result,
+    shadow,
     skipped_stale,
     started,
+    watched,
 )
 
 
@@ -68,3 +70,13 @@ def test_only_the_newest_bars_are_kept() -> None:
     kept = tally.decisions(10 * DECIDED_BARS_KEPT)
     assert (len(kept), kept[0].timestamp) == (DECIDED_BARS_KEPT, hour(3))
     assert tally.n_decisions == DECIDED_BARS_KEPT + 3
+
+
+def test_a_challengers_score_follows_what_becomes_known() -> None:
+    lines = lines_of(*(entry for bar in range(4) for entry in (watched(bar), shadow(bar))))
+    tally = tally_of(lines)
+    (before,) = tally.shadows.scores()
+    for line in lines_of(*lines, watched(4))[len(lines) :]:
+        tally.take(line)
+    (after,) = tally.shadows.scores()
+    assert (before.hours, after.hours) == (2, 3)
