@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 from upath import UPath
 
-from algo_pipeline.common.errors import CorruptFileError, StaleInputError
+from algo_pipeline.common.errors import CorruptFileError, StaleInputError, StorageError
 from algo_pipeline.common.storage import (
     read_bytes,
     read_checked_json,
@@ -26,6 +26,7 @@ from algo_pipeline.common.storage import (
 )
 from algo_pipeline.defs.partitions import partition_symbol
 from algo_pipeline.defs.resources import Pipeline
+from algo_pipeline.defs.stage import loading
 from algo_pipeline.registry.estimator_file import dump_estimators, load_estimators
 from algo_pipeline.research.splits import SplitPlan
 
@@ -76,7 +77,11 @@ class _AtomicIOManager(dg.UPathIOManager):
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
         """Read and verify; the consumer's annotation says what a document is read as."""
-        return self._read(Path(str(path)), context.dagster_type.typing_type)
+        what = f"{context.asset_key.to_user_string()} of {path.stem}"
+        with loading(what):
+            if not path.exists():
+                raise StorageError(f"{path} does not exist.", f"Materialize {what} first.")
+            return self._read(Path(str(path)), context.dagster_type.typing_type)
 
     def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, dg.MetadataValue]:
         """Row count and size of a frame."""
@@ -134,7 +139,8 @@ class BarsIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The symbol's bars from ``history_start`` to ``until``."""
-        return self.pipeline.bars(partition_symbol(context.partition_key))
+        with loading(f"raw_ohlcv of {context.partition_key}"):
+            return self.pipeline.bars(partition_symbol(context.partition_key))
 
 
 def _base(pipeline: Pipeline) -> UPath:

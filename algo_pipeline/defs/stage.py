@@ -42,17 +42,29 @@ def stage(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> 
             if isinstance(error, TransientSourceError) and SHELL_TAG not in context.run.tags:
                 wait_s = _FIRST_RETRY_S * 2**context.op_execution_context.retry_number
                 raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=wait_s) from _without_secrets(error)
-            shown = _without_secrets(error)
-            raise dg.Failure(
-                description=str(shown),
-                metadata={"code": shown.code, "remedy": shown.remedy or "–"},
-                allow_retries=False,
-            ) from shown
+            raise failure_of(error) from _without_secrets(error)
         except Exception as error:
             text = "".join(traceback.format_exception(error))
             if _masker().mask(text) == text:
                 raise
             raise dg.Failure(description=_masker().mask(text), allow_retries=False) from None
+
+
+def failure_of(error: AlgoPipelineError) -> dg.Failure:
+    """A foreseeable error as the one message that a failed run's page begins with, and its remedy."""
+    shown = _without_secrets(error)
+    facts = {"code": shown.code, "remedy": shown.remedy or "–"}
+    return dg.Failure(description=str(shown), metadata=facts, allow_retries=False)
+
+
+@contextmanager
+def loading(what: str) -> Iterator[None]:
+    """Tell why an input could not be loaded: Dagster's own message would name the input and hide the reason."""
+    try:
+        yield
+    except AlgoPipelineError as error:
+        told = type(error)(f"{what} can't be read: {error.message}", error.remedy)
+        raise failure_of(told) from _without_secrets(told)
 
 
 def _without_secrets(error: AlgoPipelineError) -> AlgoPipelineError:

@@ -22,6 +22,7 @@ from algo_pipeline.defs.io_managers import (
     read_document,
 )
 from algo_pipeline.defs.promotion import Promotion
+from algo_pipeline.models.calibration import TRUSTED_TYPES
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation, evaluate
 from algo_pipeline.research.splits import SplitPlan, SplitRule, walk_forward
@@ -85,7 +86,7 @@ def test_an_intact_file_that_holds_something_else_is_refused(tmp_path: Path, kin
 def test_estimators_come_back_with_identical_probabilities(tmp_path: Path) -> None:
     items = (fitted("logistic", "platt"), fitted("logistic", "isotonic"))
     _write_estimators(tmp_path / "model.skops", Estimators(items, "r", "d"))
-    found = _read_estimators(tmp_path / "model.skops", Estimators)
+    found = _read_estimators(tmp_path / "model.skops", TRUSTED_TYPES)
     features, _ = planted_rows(60, seed=3)
     assert len(found.items) == 2
     for before, after in zip(items, found.items, strict=True):
@@ -100,7 +101,7 @@ def test_a_truncated_estimator_file_is_refused(tmp_path: Path, share: float) -> 
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(CorruptFileError) as caught:
-        _read_estimators(path, Estimators)
+        _read_estimators(path, TRUSTED_TYPES)
     assert str(path) in caught.value.message
     assert str(path) in caught.value.remedy
 
@@ -110,14 +111,14 @@ def test_an_estimator_file_with_a_foreign_type_is_refused(tmp_path: Path) -> Non
 
     (tmp_path / "model.skops").write_bytes(skops.io.dumps([SimpleNamespace(harm=1)]))
     with pytest.raises(CorruptFileError, match="SimpleNamespace"):
-        _read_estimators(tmp_path / "model.skops", Estimators)
+        _read_estimators(tmp_path / "model.skops", TRUSTED_TYPES)
 
 
 def test_a_missing_file_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="nothing"):
         read_document(tmp_path / "nothing.json", Promotion)
     with pytest.raises(StorageError, match="nothing"):
-        _read_estimators(tmp_path / "nothing.skops", Estimators)
+        _read_estimators(tmp_path / "nothing.skops", TRUSTED_TYPES)
 
 
 @pytest.fixture
@@ -172,6 +173,26 @@ def test_a_frame_lies_under_its_source_and_slug_and_comes_back_to_the_bit(shop: 
     assert path == shop.research("thing", "parquet")
     pd.testing.assert_frame_equal(found, frame, check_exact=True, check_freq=False)
     assert np.signbit(found["a"].iloc[2])
+
+
+def test_an_input_that_was_never_made_fails_with_what_to_make_and_nothing_else(shop: Workshop) -> None:
+    from algo_pipeline.definitions import build_definitions
+
+    definitions = build_definitions()
+    with shop.active(), dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("symbols", ["BTC-USD"])
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=[dg.AssetKey("evaluation")],
+            partition_key="BTC-USD",
+            instance=instance,
+            raise_on_error=False,
+        )
+    (failed,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    told = failed.step_failure_data.user_failure_data
+    assert told is not None
+    assert str(told.description).startswith("oos_probabilities of BTC-USD can't be read: ")
+    assert str(told.description).endswith("does not exist. Materialize oos_probabilities of BTC-USD first.")
+    assert told.metadata["code"].value == "storage"
 
 
 def test_a_document_is_read_as_what_the_consumers_annotation_says(shop: Workshop) -> None:
