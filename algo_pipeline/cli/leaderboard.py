@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterable
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -75,6 +74,7 @@ def _print(settings: Settings, done: tuple[Compared[Leaderboard], ...], seconds:
     from rich.console import Console
 
     from algo_pipeline.cli.comparison_run import print_failure
+    from algo_pipeline.cli.next_steps import ui_command
     from algo_pipeline.research.leaderboard_report import leaderboard_summary
 
     console = Console(highlight=False, markup=False)
@@ -87,8 +87,8 @@ def _print(settings: Settings, done: tuple[Compared[Leaderboard], ...], seconds:
             console.print(f"\n{each.symbol} {label} on {bars}, out of sample", style="bold")
             console.print(_table(rows))
         console.print(leaderboard_summary(each.document), soft_wrap=True)
-    demo = " DEMO=1" if settings.artifacts_dir == Path("artifacts/demo") else ""
-    console.print(f"\n{seconds:.1f} s. Every candidate is a run in MLflow, counted as a trial: make ui{demo}")
+    counted = "Every candidate is a run in MLflow, counted as a trial"
+    console.print(f"\n{seconds:.1f} s. {counted}: {ui_command(settings)}")
 
 
 def _table(rows: Iterable[LeaderboardRow]) -> Table:

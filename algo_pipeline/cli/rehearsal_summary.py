@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from algo_pipeline.cli.next_steps import file_link, in_shell, ui_command
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.formatting import count, number, percent
 from algo_pipeline.defs.rehearsal import Rehearsal
@@ -42,9 +42,26 @@ def print_rehearsal(settings: Settings, rehearsal: Rehearsal, seconds: float) ->
         f"to {number(end, 2)} USD ({percent(end / start - 1, 2)}) in {seconds:.1f} s.",
         soft_wrap=True,
     )
-    demo = " DEMO=1" if settings.artifacts_dir == Path("artifacts/demo") else ""
     console.print(f"Journal: {settings.artifacts_dir / 'live' / 'decisions.jsonl'}", soft_wrap=True)
-    console.print(f"Decisions and orders in the Dagster UI (live_decision, paper_order): make ui{demo}", soft_wrap=True)
+    _print_next(console, settings, rehearsal)
+
+
+def _print_next(console: Console, settings: Settings, rehearsal: Rehearsal) -> None:
+    """What to type or to open next, ready to be copied."""
+    symbol, hour = rehearsal.lines[-1].symbol or settings.parsed_symbols()[0], rehearsal.first
+    results = _lines(rehearsal, Event.RESULT)
+    if results:
+        symbol, hour = results[0].symbol or symbol, results[0].timestamp
+    explain = in_shell(f"algo-pipeline explain {hour:%Y-%m-%dT%H:%M} --symbol {symbol}", settings)
+    report = settings.artifacts_dir / "backtest" / settings.parsed_symbols()[0].slug / "report.html"
+    console.print("\nNext", style="bold")
+    console.print(f"  {ui_command(settings)}", style="cyan")
+    console.print("      the asset graph, the models, and the live account as web pages")
+    if report.exists():
+        console.print(f"  {file_link(report)}", style="cyan", soft_wrap=True)
+        console.print("      the backtest's report")
+    console.print(f"  {explain}", style="cyan", soft_wrap=True)
+    console.print("      why this hour was decided as it was, from its bars to its fill")
 
 
 def _orders(results: list[JournalLine]) -> Table:

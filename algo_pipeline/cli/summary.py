@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -12,11 +13,14 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from algo_pipeline.cli.next_steps import file_link, is_demo, ui_command
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.formatting import certainty, count, number, percent
 from algo_pipeline.common.storage import read_json, to_json
 from algo_pipeline.defs.runs import RunOutcome, peak_memory_mb
 from algo_pipeline.registry.ledger import PromotionLedger
+
+_TRADES: Mapping[str, str] = MappingProxyType({"on": "yes", "flat": "no, flat"})
 
 
 def print_json(settings: Settings, outcomes: tuple[RunOutcome, ...], seconds: float) -> None:
@@ -96,7 +100,7 @@ def _rows(done: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
         ("calibration error (ECE)", [number(score["ece"], 4) for score in scores]),
         ("strategy after costs", [percent(item["total_return"]) for item in strategy]),
         ("  at zero cost", [percent(item["at_zero_cost"]["total_return"]) for item in metrics]),
-        ("  as deployed (kill switch on)", [percent(item["deployed"]["total_return"]) for item in metrics]),
+        ("  with the kill switch", [percent(item["deployed"]["total_return"]) for item in metrics]),
         ("buy and hold", [percent(item["buy_and_hold_return"]) for item in strategy]),
         ("Sharpe ratio after costs", [number(item["sharpe"]) for item in strategy]),
         _interval_row([each["sharpe"] for each in bounds], number),
@@ -112,8 +116,7 @@ def _rows(done: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
         ("round trips", [count(item["n_trades"]) for item in strategy]),
         ("costs paid, of start cash", [percent(facts["backtest"]["costs"]["share_of_initial_cash"]) for facts in done]),
         ("registered model", [f"version {facts['evaluation']['model'].rsplit(' ', 1)[-1]}" for facts in done]),
-        ("trading", [facts["gate"]["trading"] for facts in done]),
-        ("seconds", [number(facts["seconds"], 1) for facts in done]),
+        ("may trade", [_TRADES.get(facts["gate"]["trading"], "as before") for facts in done]),
     ]
 
 
@@ -145,7 +148,8 @@ def _print_failure(outcome: RunOutcome) -> None:
 
 
 def _print_next(console: Console, settings: Settings, done: list[dict[str, Any]]) -> None:
-    demo = " DEMO=1" if settings.artifacts_dir == Path("artifacts/demo") else ""
+    """Links that a terminal opens, and what to type."""
     for facts in done:
-        console.print(f"Report of {facts['symbol']}: {facts['report']}", soft_wrap=True)
-    console.print(f"Look inside (asset graph, models): make ui{demo}")
+        console.print(f"Report of {facts['symbol']}: {file_link(Path(facts['report']))}", soft_wrap=True)
+    if not is_demo(settings):  # the demo goes on with a day of trading, and then says what is next
+        console.print(f"Look inside (asset graph, models): {ui_command(settings)}")

@@ -133,11 +133,8 @@ class Settler:
 
     def _tell(self, settlement: Settlement) -> None:
         intent, outcome = settlement.intent, settlement.outcome
-        price = (
-            ""
-            if settlement.average_price is None
-            else f" at {significant(float(settlement.average_price), _PRICE_DIGITS)}"
-        )
+        paid = settlement.average_price
+        price = "" if paid is None else f" at {significant(float(paid), _PRICE_DIGITS)}"
         ordered, filled = plain(intent.quantity), plain(settlement.filled)
         text = f"{intent.order_id}: {intent.side.value} {ordered}, {filled} filled{price}."
         if settlement.note:
