@@ -33,6 +33,12 @@ def render_markdown(inputs: ReportInputs) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def render_summary(inputs: ReportInputs) -> str:
+    """The verdict with its evidence and the key figures, to be a section of the model's card."""
+    tests, figures = (parts[1] for parts in (_evidence(inputs), _result(inputs)))
+    return "\n\n".join([f"**{_safe(inputs.verdict)}**", tests, figures])
+
+
 def _head(inputs: ReportInputs) -> list[str]:
     start, end = inputs.span
     banner = ["> **Simulated data.** No market produced these bars."] if inputs.is_simulated else []

@@ -55,6 +55,7 @@ def backtest_report(
             report_hash,
             report_inputs,
             report_metadata,
+            report_sections,
             verdict_metrics,
             write_report,
         )
@@ -64,7 +65,8 @@ def backtest_report(
         folder = pipeline.settings().artifacts_dir / "backtest" / symbol.slug
         files = write_report(inputs, folder)
         tags = {"verdict": inputs.verdict, REPORT_TAG: report_hash(files)}
-        pipeline.registry().log_results(registered_model, verdict_metrics(inputs), tags, files)
+        sections = report_sections(inputs)
+        pipeline.registry().log_results(registered_model, verdict_metrics(inputs), tags, files, sections)
         yield dg.Output(inputs.strategy.curve, metadata=report_metadata(inputs, folder))
         yield accounting_check(inputs)
         yield ledger_check(inputs, pipeline)

@@ -21,8 +21,10 @@ from algo_pipeline.registry.bundle import BundleStore, ChampionBundle
 from algo_pipeline.registry.deployment import make_bundle
 from algo_pipeline.registry.ledger import GATE, PromotionEntry
 from algo_pipeline.registry.mlflow_registry import CHALLENGER
+from algo_pipeline.registry.model_card import GATE as GATE_SECTION
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.registry.succession import Succession
+from algo_pipeline.registry.training_record import difference_values, gate_values
 from algo_pipeline.research.dataset import Dataset
 from algo_pipeline.research.promotion import GateDecision, Policy, Trading, judge
 from algo_pipeline.research.splits import SplitPlan
@@ -86,6 +88,8 @@ def challenger(
         bundle = _bundle(pipeline, symbol, data, recipe, calibrated[-1], version, Trading.FLAT)
         BundleStore(pipeline.settings().artifacts_dir, CHALLENGER).deploy(bundle)
         paired, running = compare_log_loss(oos, oos_probabilities), running_difference(oos, oos_probabilities)
+        against = difference_values(paired, "traded_recipe")
+        pipeline.registry().log_results(version, against, {}, {})
         context.add_output_metadata(
             {
                 **glance(miniatures.running(running, f"{running.iloc[-1]:+.1f} nats: above nought it is worse")),
@@ -100,9 +104,7 @@ def challenger(
                         "auc": scores.oos.auc,
                         "log_loss_skill": scores.oos.log_loss_skill,
                         "ece": scores.oos.ece,
-                        "log_loss_minus_traded_recipe": paired.mean_difference,
-                        "log_loss_minus_traded_recipe_lower": paired.interval.lower,
-                        "log_loss_minus_traded_recipe_upper": paired.interval.upper,
+                        **against,
                     }
                 ),
             }
@@ -266,5 +268,5 @@ def _promotion_metadata(decision: GateDecision, entry: PromotionEntry) -> dict[s
 
 def _tag(pipeline: Pipeline, version: RegisteredVersion, decision: GateDecision) -> None:
     """Let MLflow show the verdict beside the version."""
-    tags = {"gate": "passed" if decision.passed else "not passed", "gate_reason": decision.reason}
-    pipeline.registry().log_results(version, {}, tags, {})
+    tags = {"gate": decision.in_short, "gate_reason": decision.reason}
+    pipeline.registry().log_results(version, gate_values(decision), tags, {}, {GATE_SECTION: decision.reason})

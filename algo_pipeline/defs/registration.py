@@ -43,7 +43,8 @@ def register(
         symbol, source, venue_symbol, dataset, recipe, estimator, oos, evaluation, weights, history_start=bars.index[0]
     )
     plots = _plots(training)
-    record = training_record(training, plots, {"dagster_run_id": context.run.run_id}, pipeline.trusted_types())
+    run_id, run_url = context.run.run_id, pipeline.dagster_run_url(context.run.run_id)
+    record = training_record(training, plots, {"dagster_run_id": run_id}, pipeline.trusted_types(), run_url)
     rules = (pipeline.settings().backtest_config(), pipeline.strategy())
     whole = with_own_sources(with_lineage(record, training, bars, *rules), pipeline.settings().own_classes())
     version = pipeline.registry().log_training(whole)

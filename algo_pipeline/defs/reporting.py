@@ -19,6 +19,7 @@ from algo_pipeline.backtest.report import (
     equity_curve_csv,
     render_html,
     render_markdown,
+    render_summary,
     report_document,
     trades_csv,
 )
@@ -34,6 +35,7 @@ from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.shown import columns, facts, glance, picture, table
 from algo_pipeline.defs.trials import TRIALS_METRIC, VARIANCE_METRIC, record_trial
 from algo_pipeline.registry.logged_run import REPORT_FILE
+from algo_pipeline.registry.model_card import VERDICT
 from algo_pipeline.registry.records import RegisteredVersion
 from algo_pipeline.research.evaluate import Evaluation
 
@@ -115,14 +117,21 @@ def write_report(inputs: ReportInputs, folder: Path) -> dict[str, bytes]:
     return {f"backtest/{name}": text.encode() for name, text in texts.items()}
 
 
+def report_sections(inputs: ReportInputs) -> dict[str, str]:
+    """What the model's card gets of the report."""
+    return {VERDICT: render_summary(inputs)}
+
+
 def verdict_metrics(inputs: ReportInputs) -> dict[str, float]:
     """What the run in MLflow holds of the verdict's grounds: finite figures only."""
     grounds = inputs.grounds
+    # The training has logged its skill already, as oos_log_loss_skill.
+    tested = {name: each for name, each in grounds.evidence.to_document().items() if "log_loss_skill" not in name}
     values: dict[str, float] = {
         "dsr": grounds.deflated,
         TRIALS_METRIC: float(grounds.trials.n_trials),
         VARIANCE_METRIC: grounds.trials.variance_of_sharpe,
-        **grounds.evidence.to_document(),
+        **tested,
     }
     for name, interval in inputs.intervals.items():
         values[f"strategy_{name}_lower"], values[f"strategy_{name}_upper"] = interval.lower, interval.upper

@@ -171,6 +171,10 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         page = f"experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
         return f"http://127.0.0.1:{self.settings().mlflow_port}/#/{page}"
 
+    def dagster_run_url(self, run_id: str) -> str:
+        """Where the web UI shows a run of Dagster's."""
+        return f"http://127.0.0.1:{self.settings().dagster_port}/runs/{run_id}"
+
     def bundles(self) -> BundleStore:
         """Deployed champions."""
         return BundleStore(self.settings().artifacts_dir)

@@ -6,6 +6,8 @@ from typing import Any
 
 from algo_pipeline.common.errors import CorruptFileError
 
+_REQUIREMENTS = ("scikit-learn", "skops", "numpy", "pandas", "scipy")
+
 
 def dump_estimators(estimators: Any) -> bytes:
     """One estimator, or a list of them, as the bytes of a skops file."""
@@ -47,3 +49,10 @@ def load_estimators(
         raise CorruptFileError(f"{what} holds types that are not ours: {error}", remedy) from error
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, OSError, ImportError) as error:
         raise CorruptFileError(f"{what} can't be read as estimators: {error!r}.", remedy) from error
+
+
+def pinned_requirements() -> list[str]:
+    """Versions of what an estimator needs; given explicitly, for MLflow's inferring them starts a subprocess."""
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in (*_REQUIREMENTS, "algo-pipeline")]

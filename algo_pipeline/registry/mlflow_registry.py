@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from algo_pipeline.common.errors import RegistryError
 from algo_pipeline.common.types import Symbol
-from algo_pipeline.registry.estimator_file import load_estimators
+from algo_pipeline.registry.estimator_file import load_estimators, pinned_requirements
 from algo_pipeline.registry.logged_run import FILES, OWN_FOLDER, LoggedRun
+from algo_pipeline.registry.notes import NOTE_TAG, describe_experiment, describe_model, extend_card
 from algo_pipeline.registry.records import (
     DatasetReference,
     LoggedGroup,
@@ -46,7 +48,6 @@ _ENVIRONMENT = (
     ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
     ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3"),  # seven would keep the caller of a silent server waiting for minutes
 )
-_REQUIREMENTS = ("scikit-learn", "skops", "numpy", "pandas", "scipy")
 
 
 class MlflowRegistry:
@@ -81,11 +82,11 @@ class MlflowRegistry:
 
         with _translated(self._address):
             client = self._client()
-            experiment_id = self._experiment_id(client, record.experiment_name)
+            experiment_id = self._experiment_id(client, record.symbol)
             run = client.create_run(experiment_id, run_name=record.run_name, tags=_run_tags(record))
             run_id = run.info.run_id
             try:
-                _log_metrics(client, run_id, record.metrics, record.parameters)
+                _log_metrics(client, run_id, record.metrics, record.parameters, record.fold_metrics)
                 client.log_inputs(run_id, datasets=[_dataset_input(record.dataset)])
                 _log_files(client, run_id, record.files)
                 # MLflow tells of new versions on stderr, whatever its log level.
@@ -94,7 +95,7 @@ class MlflowRegistry:
             except BaseException:
                 client.set_terminated(run_id, "FAILED")
                 raise
-            client.update_model_version(record.model_name, version, description=record.description)
+            describe_model(client, record, version)
             for key, value in record.tags.items():
                 client.set_model_version_tag(record.model_name, version, key, value)
             made_from = (record.parameters.get("recipe_hash", ""), record.parameters.get("dataset_hash", ""))
@@ -104,7 +105,7 @@ class MlflowRegistry:
         """Record runs that register nothing, the children below their parent."""
         with _translated(self._address):
             client = self._client()
-            experiment_id = self._experiment_id(client, group.experiment_name)
+            experiment_id = self._experiment_id(client, group.symbol)
             parent_id = _log_run(client, experiment_id, group.parent, {})
             for child in group.children:
                 _log_run(client, experiment_id, child, {"mlflow.parentRunId": parent_id})
@@ -116,8 +117,9 @@ class MlflowRegistry:
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
         files: Mapping[str, bytes],
+        sections: Mapping[str, str] | None = None,
     ) -> None:
-        """Add later results (a backtest) to the run that made a version; tags go to run and version alike."""
+        """Add later results (a backtest) to the run that made a version; tags and sections of the card go to both."""
         with _translated(self._address):
             client = self._client()
             _log_metrics(client, version.run_id, metrics, {})
@@ -125,6 +127,8 @@ class MlflowRegistry:
             for key, value in tags.items():
                 client.set_tag(version.run_id, key, value)
                 client.set_model_version_tag(version.model_name, version.version, key, value)
+            if sections:
+                extend_card(client, version, sections)
 
     def set_alias(self, model_name: str, alias: str, version: str) -> None:
         """Point ``alias`` at ``version``."""
@@ -229,13 +233,17 @@ class MlflowRegistry:
             client.search_registered_models(max_results=1)
         return client
 
-    def _experiment_id(self, client: MlflowClient, name: str) -> str:
+    def _experiment_id(self, client: MlflowClient, symbol: Symbol) -> str:
+        name, tags = experiment_name(symbol), _EXPERIMENT_TAGS
         experiment = client.get_experiment_by_name(name)
-        if experiment is not None:
-            return str(experiment.experiment_id)
-        # Given, for an experiment made over HTTP would get a proxied location that direct SQLite clients can't use.
-        location = self._address.artifact_location(name)
-        return str(client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS))
+        if experiment is None:
+            # Given, for an experiment made over HTTP would get a proxied location that direct SQLite clients can't use.
+            location = self._address.artifact_location(name)
+            experiment_id = str(client.create_experiment(name, artifact_location=location, tags=tags))
+        else:
+            experiment_id, tags = str(experiment.experiment_id), experiment.tags
+        describe_experiment(client, experiment_id, tags, symbol)
+        return experiment_id
 
 
 def _require_answer(uri: str) -> None:
@@ -302,7 +310,11 @@ def _json_file(run_id: str, name: str) -> Any:
 
 
 def _log_metrics(
-    client: MlflowClient, run_id: str, metrics: Mapping[str, float], parameters: Mapping[str, str]
+    client: MlflowClient,
+    run_id: str,
+    metrics: Mapping[str, float],
+    parameters: Mapping[str, str],
+    by_step: Mapping[str, Mapping[int, float]] = MappingProxyType({}),
 ) -> None:
     import time
 
@@ -311,7 +323,10 @@ def _log_metrics(
     now_ms = int(time.time() * 1000)
     client.log_batch(
         run_id,
-        metrics=[Metric(name, value, now_ms, 0) for name, value in metrics.items()],
+        metrics=[
+            *(Metric(name, value, now_ms, 0) for name, value in metrics.items()),
+            *(Metric(name, value, now_ms, step) for name, at in by_step.items() for step, value in at.items()),
+        ],
         params=[Param(name, value) for name, value in parameters.items()],
     )
 
@@ -326,7 +341,7 @@ def _log_files(client: MlflowClient, run_id: str, files: Mapping[str, bytes]) ->
 
 
 def _run_tags(record: TrainingRecord) -> dict[str, str]:
-    return {**record.tags, "mlflow.note.content": record.description, "mlflow.source.name": _SOURCE_NAME}
+    return {**record.tags, NOTE_TAG: record.description, "mlflow.source.name": _SOURCE_NAME}
 
 
 def _log_model(record: TrainingRecord) -> str:
@@ -345,22 +360,15 @@ def _log_model(record: TrainingRecord) -> str:
         serialization_format="skops",
         skops_trusted_types=list(record.trusted_types),
         pyfunc_predict_fn="predict_proba",
-        pip_requirements=_pinned_requirements(),
+        pip_requirements=pinned_requirements(),
     )
     return str(info.registered_model_version)
-
-
-def _pinned_requirements() -> list[str]:
-    """Versions of what the estimator needs; given explicitly, for inferring them starts a subprocess."""
-    from importlib.metadata import version
-
-    return [f"{name}=={version(name)}" for name in (*_REQUIREMENTS, "algo-pipeline")]
 
 
 def _dataset_input(reference: DatasetReference) -> Any:
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
-    from mlflow.entities import DatasetInput, InputTag
+    from mlflow.entities import Dataset, DatasetInput, InputTag
     from mlflow.types import ColSpec, Schema
 
     dataset = MetaDataset(  # type: ignore[abstract]
@@ -370,7 +378,10 @@ def _dataset_input(reference: DatasetReference) -> Any:
         digest=reference.digest[:32],
         schema=Schema([ColSpec("double", name) for name in reference.feature_names]),
     )
-    return DatasetInput(dataset._to_mlflow_entity(), tags=[InputTag("mlflow.data.context", "training")])  # noqa: SLF001
+    entity = dataset._to_mlflow_entity()  # noqa: SLF001
+    rows = {"num_rows": reference.n_rows, "first_bar": reference.first_bar, "last_bar": reference.last_bar}
+    described = Dataset(**{**dict(entity), "profile": json.dumps(rows)})
+    return DatasetInput(described, tags=[InputTag("mlflow.data.context", "training")])
 
 
 @contextmanager

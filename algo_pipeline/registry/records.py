@@ -19,6 +19,8 @@ class DatasetReference:
     name: str
     digest: str
     n_rows: int
+    first_bar: str
+    last_bar: str
     feature_names: tuple[str, ...]
     origin: str
 
@@ -37,6 +39,8 @@ class TrainingRecord:
         The recipe and the data's span, comparable between runs.
     metrics : mapping of str to float
         Finite figures only; undefined ones are left out.
+    fold_metrics : mapping of str to mapping of int to float
+        Finite figures by the fold's number, the oldest first.
     tags : mapping of str to str
         Searchable facts: source, recipe hash, verdict, Dagster run.
     dataset : DatasetReference
@@ -55,6 +59,7 @@ class TrainingRecord:
     description: str
     parameters: Mapping[str, str]
     metrics: Mapping[str, float]
+    fold_metrics: Mapping[str, Mapping[int, float]]
     tags: Mapping[str, str]
     dataset: DatasetReference
     estimator: BaseEstimator

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from algo_pipeline.common.formatting import percent
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.common.types import Symbol
+from algo_pipeline.registry.model_card import model_card
 from algo_pipeline.registry.records import DatasetReference, TrainingRecord
-from algo_pipeline.research.report import SCORE_FIELDS, evaluation_document, fold_table, overall_table
+from algo_pipeline.research.report import SCORE_FIELDS, evaluation_document, fold_table
 
 if TYPE_CHECKING:
     from algo_pipeline.models.calibration import CalibratedClassifier
     from algo_pipeline.research.comparisons import CorrectedComparison
     from algo_pipeline.research.dataset import Dataset
     from algo_pipeline.research.evaluate import Evaluation
+    from algo_pipeline.research.promotion import GateDecision
+    from algo_pipeline.research.statistics import PairedComparison
     from algo_pipeline.research.train import Recipe
+
+_FOLD_SCORES = ("log_loss_skill", "auc", "ece")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,11 @@ class Training:
 
 
 def training_record(
-    training: Training, plots: Mapping[str, bytes], tags: Mapping[str, str], trusted_types: tuple[str, ...]
+    training: Training,
+    plots: Mapping[str, bytes],
+    tags: Mapping[str, str],
+    trusted_types: tuple[str, ...],
+    dagster_run_url: str | None = None,
 ) -> TrainingRecord:
     """Collect parameters, metrics, tables, plots and the model card of a training.
 
@@ -72,20 +80,26 @@ def training_record(
         Further tags, for example the Dagster run.
     trusted_types : tuple of str
         What the estimator's file may hold.
+    dagster_run_url : str, optional
+        Page of the Dagster run, for the card.
     """
     dataset, recipe = training.dataset, training.recipe
     return TrainingRecord(
         symbol=training.symbol,
         label=recipe.label,
-        run_name=f"{recipe.label} {recipe.describe()} to {dataset.last_bar:%Y-%m-%d}",
-        description=model_card(training),
+        # The recipe first: the list of runs cuts names off.
+        run_name=f"{recipe.describe()} {recipe.label} to {dataset.last_bar:%Y-%m-%d}",
+        description=model_card(training, dagster_run_url),
         parameters=_parameters(training),
         metrics=metric_values(training.evaluation),
+        fold_metrics=fold_metric_values(training.evaluation),
         tags={"source": training.source, "recipe_hash": recipe.hash, "model_kind": recipe.model_kind, **tags},
         dataset=DatasetReference(
             name=f"{training.symbol.slug} {recipe.label} ({training.source})",
             digest=dataset.content_hash,
             n_rows=len(dataset),
+            first_bar=dataset.first_bar.isoformat(),
+            last_bar=dataset.last_bar.isoformat(),
             feature_names=tuple(dataset.features.columns),
             origin=f"{training.source}:{training.venue_symbol}",
         ),
@@ -105,43 +119,34 @@ def metric_values(evaluation: Evaluation) -> dict[str, float]:
     return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
-def comparison_values(comparison: CorrectedComparison, other: str) -> dict[str, float]:
-    """A paired difference of the log loss, in nats per row, under names that say against what; NaN if unknown."""
-    name, paired = f"log_loss_minus_{other}", comparison.paired
+def fold_metric_values(evaluation: Evaluation) -> dict[str, dict[int, float]]:
+    """Finite scores by fold, the oldest first, so that a chart of two runs shows where one is better."""
     return {
-        name: paired.mean_difference,
-        f"{name}_lower": paired.interval.lower,
-        f"{name}_upper": paired.interval.upper,
-        f"{name}_corrected_p": comparison.adjusted_p_value,
+        f"fold_{name}": {
+            number: float(getattr(fold, name))
+            for number, fold in enumerate(evaluation.folds)
+            if math.isfinite(getattr(fold, name))
+        }
+        for name in _FOLD_SCORES
     }
 
 
-def model_card(training: Training) -> str:
-    """What the model is, what it was learnt from, how well it did and what it must not be used for."""
-    dataset, recipe, spec = training.dataset, training.recipe, training.recipe.label_spec
-    simulated = "\n> **Simulated bars.** No market produced them.\n" if training.source == "simulated" else ""
-    return f"""# {training.symbol}: P({recipe.label} = 1)
-{simulated}
-- **Recipe**: {recipe.describe()}
-- **Label**: `{spec.name}`, from the open after the decision, {spec.horizon_bars} h ahead.
-- **Data**: {len(dataset):,} hourly rows, {dataset.first_bar:%Y-%m-%d} to {dataset.last_bar:%Y-%m-%d}, source
-  {training.source} ({training.venue_symbol}); training ends at {dataset.training_end:%Y-%m-%d %H:%M} UTC.
-- **Base rate**: {percent(float(dataset.target.mean()), 2)} of the rows are 1.
-- **Model**: base on the head of the data, calibrator on its purged last {recipe.split.calibration_fraction:.0%};
-  no refit afterwards. Inputs: the 37 features by name. Output: calibrated probability.
-- **Split**: {recipe.split.describe()}, purge {spec.horizon_bars + 1} rows.
+def comparison_values(comparison: CorrectedComparison, other: str) -> dict[str, float]:
+    """A paired difference of the log loss, in nats per row, under names that say against what; NaN if unknown."""
+    corrected = {f"log_loss_minus_{other}_corrected_p": comparison.adjusted_p_value}
+    return {**difference_values(comparison.paired, other), **corrected}
 
-## Out of sample, walk-forward
 
-{overall_table(training.evaluation)}
+def difference_values(paired: PairedComparison, other: str) -> dict[str, float]:
+    """A mean difference of the log loss, in nats per row, with the bounds of its interval."""
+    name, interval = f"log_loss_minus_{other}", paired.interval
+    return {name: paired.mean_difference, f"{name}_lower": interval.lower, f"{name}_upper": interval.upper}
 
-{fold_table(training.evaluation)}
 
-## Limits
-
-Probabilities hold for closed hourly bars of this symbol from this source. Skill does not imply profit: see the
-backtest after costs. Past markets say little about the next one.
-"""
+def gate_values(decision: GateDecision) -> dict[str, float]:
+    """The finite figures behind a decision of the gate, named ``gate_…``."""
+    figures = {name: value for name, value in decision.figures.items() if not isinstance(value, str)}
+    return {f"gate_{name}": float(value) for name, value in figures.items() if math.isfinite(value)}
 
 
 def recipe_parameters(recipe: Recipe) -> dict[str, str]:

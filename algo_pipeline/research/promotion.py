@@ -119,6 +119,12 @@ class GateDecision:
     reason: str
     figures: Mapping[str, float | int | str]
 
+    @property
+    def in_short(self) -> str:
+        """``passed`` or ``not passed``, and whether the policy skipped the gate."""
+        verdict = "passed" if self.passed else "not passed"
+        return f"skipped, would have said {verdict}" if self.figures.get("policy") == Policy.ALWAYS.value else verdict
+
 
 def judge(
     candidate: Candidate, champion: Champion | None, policy: Policy = Policy.GATED, occupied_by: str | None = None

@@ -170,6 +170,15 @@ def test_the_champions_run_holds_scores_backtest_gate_and_lineage(materialized: 
     assert run.data.metrics["n_trials"] == _report(materialized)["trials"]["n_trials"]
     assert run.data.metrics["skill_p_value"] == _report(materialized)["evidence"]["skill_p_value"]
     assert run.data.tags["gate"] in ("passed", "not passed")
+    card = run.data.tags["mlflow.note.content"]
+    headings = [line for line in card.splitlines() if line.startswith("## ")]
+    assert headings == [
+        *("## Out of sample, walk-forward", "## Calibration", "## Verdict", "## Gate", "## Limits", "## Make it again")
+    ]
+    assert run.data.tags["verdict"] in card
+    assert run.data.tags["gate_reason"] in card
+    assert f"/runs/{run.data.tags['dagster_run_id']})" in card
+    assert {name for name in run.data.metrics if name.startswith("gate_")}
     assert run.data.tags["source"] == "simulated"
     assert len(run.inputs.dataset_inputs) == 1
     folder = Path(run.info.artifact_uri.removeprefix("file://"))

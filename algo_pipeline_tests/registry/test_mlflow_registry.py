@@ -16,9 +16,11 @@ from algo_pipeline.common.storage import json_hash
 from algo_pipeline.data.features import FEATURE_NAMES
 from algo_pipeline.models.calibration import TRUSTED_TYPES, CalibratedClassifier
 from algo_pipeline.registry.mlflow_registry import CHALLENGER, CHAMPION, MlflowRegistry
+from algo_pipeline.registry.model_card import experiment_note
+from algo_pipeline.registry.notes import NOTE_TAG, describe_experiment
 from algo_pipeline.registry.records import RegisteredVersion, TrainingRecord
 from algo_pipeline_tests.models.samples import fitted, planted_rows
-from algo_pipeline_tests.registry.samples import sample_record
+from algo_pipeline_tests.registry.samples import BTC, sample_record
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,10 +78,39 @@ def test_a_run_is_finished_and_says_what_it_was_made_of(store: Store) -> None:
     assert run.info.run_name == record.run_name
     assert run.data.params == record.parameters
     assert run.data.params["dataset_hash"] == record.dataset.digest
-    assert run.data.metrics == pytest.approx(record.metrics, abs=0)
+    assert {name: run.data.metrics[name] for name in record.metrics} == pytest.approx(record.metrics, abs=0)
     assert {key: run.data.tags[key] for key in record.tags} == record.tags
     assert run.data.tags["mlflow.note.content"] == record.description
     assert run.data.tags["mlflow.source.name"] == "algo-pipeline"
+
+
+def test_scores_of_the_folds_are_steps_the_oldest_first(store: Store) -> None:
+    folds = store.records[0].fold_metrics
+    assert set(folds) == {"fold_log_loss_skill", "fold_auc", "fold_ece"}
+    for name, values in folds.items():
+        history = store.client.get_metric_history(store.versions[0].run_id, name)
+        assert {each.step: each.value for each in history} == values
+
+
+def test_experiment_and_registered_model_say_what_they_are_and_how_to_compare(store: Store) -> None:
+    experiment = store.client.get_experiment_by_name("algo-pipeline/BTC-USD")
+    assert experiment is not None
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    note = experiment.tags["mlflow.note.content"]
+    told = [*store.run().data.metrics, "log_loss_minus_traded_recipe", "strategy_total_return"]
+    named = ("oos_log_loss_skill", "log_loss_minus_traded_recipe", "fold_log_loss_skill", "oos_ece")
+    assert all(f"`{name}`" in note and name in told for name in named)
+    model = store.client.get_registered_model(_NAME)
+    assert "champion" in model.description
+    assert model.tags == {"symbol": "BTC/USD", "label": "direction_1h"}
+
+
+def test_a_description_that_somebody_wrote_is_left_alone(store: Store) -> None:
+    experiment = store.client.get_experiment_by_name("algo-pipeline/BTC-USD")
+    assert experiment is not None
+    describe_experiment(store.client, experiment.experiment_id, {NOTE_TAG: "mine"}, BTC)
+    found = store.client.get_experiment(experiment.experiment_id).tags[NOTE_TAG]
+    assert found == experiment.tags[NOTE_TAG] == experiment_note(BTC)
 
 
 def test_the_training_data_is_an_input_of_the_run(store: Store) -> None:
@@ -88,6 +119,9 @@ def test_the_training_data_is_an_input_of_the_run(store: Store) -> None:
     assert given.dataset.name == "BTC-USD direction_1h (file)"
     assert digest.startswith(given.dataset.digest)
     assert [(tag.key, tag.value) for tag in given.tags] == [("mlflow.data.context", "training")]
+    rows = json.loads(given.dataset.profile)
+    reference = store.records[0].dataset
+    assert (rows["num_rows"], rows["first_bar"]) == (reference.n_rows, reference.first_bar)
     columns = json.loads(given.dataset.schema)["mlflow_colspec"]
     assert [column["name"] for column in columns] == list(FEATURE_NAMES)
 

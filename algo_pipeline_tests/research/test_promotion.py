@@ -217,6 +217,8 @@ def test_the_policy_always_deploys_and_trades_and_says_what_the_gate_would_have_
     assert gated.reason in always.reason
     assert always.reason.startswith("The gate was skipped by policy")
     assert always.figures["policy"] == "always"
+    assert gated.in_short == ("passed" if skill > 0 else "not passed")
+    assert always.in_short == f"skipped, would have said {gated.in_short}"
 
 
 @pytest.mark.parametrize(("skill", "pays", "may_trade"), [(1.0, True, True), (1.0, False, False), (0.0, True, False)])
