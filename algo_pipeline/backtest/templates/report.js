@@ -157,11 +157,18 @@ function drawRoc() {
   });
 }
 
+// One count of decimals for all that stands below each other: six digits for the largest.
+function evenText(...columns) {
+  const largest = columns.flat().reduce((top, value) => Math.max(top, Math.abs(value ?? 0)), 0);
+  return numberText(largest > 0 ? Math.min(Math.max(5 - Math.floor(Math.log10(largest)), 0), 10) : 0);
+}
+
+const quantityText = evenText(data.trades.quantity), priceText = evenText(data.trades.entry_price, data.trades.exit_price);
 const TRADE_COLUMNS = [
   ["entry_time", "Entered", dateTime], ["exit_time", "Left", dateTime],
   ["holding", "Held", (minutes) => (minutes < 2 * DAY ? `${whole(minutes / HOUR)} h` : `${numberText(1)(minutes / DAY)} d`)],
   ["return", "Return", percent2], ["pnl", "Profit", numberText(2)], ["fees", "Fees", numberText(2)],
-  ["quantity", "Quantity", significantText], ["entry_price", "Entry price", significantText], ["exit_price", "Exit price", significantText],
+  ["quantity", "Quantity", quantityText], ["entry_price", "Entry price", priceText], ["exit_price", "Exit price", priceText],
 ];
 
 class TradeTable {
