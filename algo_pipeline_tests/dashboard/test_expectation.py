@@ -64,6 +64,12 @@ class TestBand:
         width = (band.upper[-1] - band.lower[-1]) / 2.0
         assert width == pytest.approx(1.96 * 1e-3 * math.sqrt(n_hours), rel=0.12)
 
+    def test_it_leaves_out_as_many_stretches_below_as_above(self) -> None:
+        band = expected_band(NOISE, 50)
+        assert band is not None
+        found = (band.share_below(band.lower[-1]), band.share_below(band.median[-1]), band.share_below(band.upper[-1]))
+        assert found == pytest.approx((0.025, 0.5, 0.975), abs=0.001)
+
     def test_hours_that_go_together_stay_together(self) -> None:
         together = np.repeat(np.random.default_rng(1).normal(0.0, 1e-3, 400), 20)
         alone, blocks = expected_band(NOISE, 20), expected_band(together, 20)

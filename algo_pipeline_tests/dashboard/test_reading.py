@@ -18,7 +18,7 @@ from algo_pipeline.live.journal import Journal
 from algo_pipeline.live.state import LiveState, StateStore, fold
 from algo_pipeline.registry.bundle import BundleStore
 from algo_pipeline_tests.dashboard.account import VERDICT, DiskAccount, traded
-from algo_pipeline_tests.live.lines import BTC, decision, hour, mark, started
+from algo_pipeline_tests.live.lines import BTC, decision, hour, mark, missed, started
 
 
 def page_of(account: DiskAccount) -> str:
@@ -83,6 +83,13 @@ class TestDamage:
         account.journal_path.write_bytes(good)
         assert reader.view(hour(4)).is_journal_whole
         assert reader.view(hour(4)).n_decisions == 3
+
+    def test_a_line_that_only_the_tally_cannot_read_is_a_damage_too(self, account: DiskAccount) -> None:
+        odd = missed(3, 4)
+        account.write(type(odd)(odd.timestamp, odd.event, details={**odd.details, "hours": "many"}))
+        view = account.view()
+        assert "Line 11 of" in view.problems[0].message
+        assert (view.n_decisions, view.status["equity"]) == (3, 100_200.0)
 
     def test_a_damaged_state_file_is_made_again(self, account: DiskAccount) -> None:
         (account.live / "state.json").write_text("{")
