@@ -29,8 +29,8 @@ def price(bars: pd.DataFrame) -> str:
     hours = pd.date_range(start, bars.index[-1], freq=BAR)
     close = np.log(bars["close"].reindex(hours).to_numpy(dtype=np.float64))
     words = (
-        Note(0.0, 0.99, day(bars.index[0])),
-        Note(1.0, 0.99, day(bars.index[-1]), ends=True),
+        Note(0.0, 0.96, day(bars.index[0])),
+        Note(1.0, 0.96, day(bars.index[-1]), ends=True),
         Note(1.0, 0.13, significant(float(bars["close"].iloc[-1])), ends=True),
     )
     title = f"close, {len(bars):,} bars, {len(gaps(index))} gaps"
@@ -49,7 +49,7 @@ def equity(bars: pd.DataFrame, strategy: BacktestResult) -> str:
     words = (
         Note(0.0, 0.13, f"strategy {percent(strategy.metrics['total_return'], signed=True)}"),
         Note(0.0, 0.27, f"buy and hold {percent(strategy.metrics['buy_and_hold_return'], signed=True)}"),
-        Note(1.0, 0.99, f"drawdown at most {percent(deepest)}", ends=True),
+        Note(1.0, 0.96, f"drawdown at most {percent(deepest)}", ends=True),
     )
     lines = (Line(hold, GREY), Line(below, ORANGE), Line(own, BLUE))
     return Miniature("equity of strategy and buy-and-hold, drawdown", lines, notes=words).markdown()

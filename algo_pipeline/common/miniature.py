@@ -16,7 +16,7 @@ import numpy as np
 from algo_pipeline.common.types import FloatArray
 
 BLUE, GREY, ORANGE, GREEN, RED, PALE = "#38f", "#888", "#d80", "#2a8", "#d54", "#8884"
-WIDTH_PX, HEIGHT_PX = 380, 84
+WIDTH_PX, HEIGHT_PX = 340, 84
 MAX_CHARACTERS = 999
 """Of the whole Markdown."""
 _HEAD = (

@@ -19,8 +19,15 @@ def what_surrounds(context: dg.AssetExecutionContext, settings: Settings, report
 
 def show_in_lists(context: dg.AssetExecutionContext, report: HourReport) -> None:
     """Say in the run's log and in its tags what was decided and ordered."""
+    _or_warn(context, lambda: _show_in_lists(context, report))
+
+
+def _show_in_lists(context: dg.AssetExecutionContext, report: HourReport) -> None:
+    tags = run_tags(report)
     context.log.info(in_short(report))
-    _or_warn(context, lambda: context.instance.add_run_tags(context.run.run_id, run_tags(report)))
+    if "order" in tags:
+        context.log.info(tags["order"])
+    context.instance.add_run_tags(context.run.run_id, tags)
 
 
 def _or_warn(context: dg.AssetExecutionContext, work: Callable[[], T]) -> T | None:

@@ -54,13 +54,13 @@ def decision_strip(lines: Iterable[JournalLine], last: pd.Timestamp, hours: int 
 def slippage(costs: Sequence[FillCost], assumed_bps: float) -> str:
     """How much worse than the close each of the last fills was, beside what the backtest assumes."""
     known = [each.slippage_bps for each in costs if each.slippage_bps is not None][-_MOST_FILLS:]
-    words = [Note(0.0, 0.99, f"assumed {assumed_bps:.1f} bps (orange)")]
+    words = [Note(0.0, 0.96, f"assumed {assumed_bps:.1f} bps (orange)")]
     if not known:
         return Miniature("slippage of fills", notes=[*words, Note(0.0, 0.5, "no fill lately")]).markdown()
     reach = max(*(abs(each) for each in known), assumed_bps, 1.0) * 1.2
     places = [(number + 0.5) / len(known) for number in range(len(known))]
     lines = (Line([0.0, 0.0], GREY), Line([assumed_bps] * 2, ORANGE))
-    words.append(Note(1.0, 0.99, f"last {known[-1]:+.1f} bps", ends=True))
+    words.append(Note(1.0, 0.96, f"last {known[-1]:+.1f} bps", ends=True))
     return Miniature(
         "slippage of the last fills in bps", lines, (Dots(places, known, BLUE),), notes=words, low=-reach, high=reach
     ).markdown()

@@ -51,7 +51,7 @@ def balance(target: pd.Series) -> str:
     reach = 1.15 * max(float(np.nanmax(np.abs(values - 0.5))) if np.isfinite(values).any() else 0.0, 0.02)
     words = (
         Note(0.0, 0.13, percent(0.5 + reach, 0)),
-        Note(0.0, 0.99, percent(0.5 - reach, 0)),
+        Note(0.0, 0.96, percent(0.5 - reach, 0)),
         Note(1.0, 0.13, f"mean {percent(float(target.mean()), 2)}", ends=True),
     )
     lines = (Line([0.5] * 2, GREY), Line(values, BLUE))
@@ -86,7 +86,7 @@ def weights(values: pd.Series) -> str:
     for place, weight in enumerate(largest):
         top, bottom = (0.5 - 0.35 * weight / reach, 0.5) if weight > 0 else (0.5, 0.5 - 0.35 * weight / reach)
         corners[bool(weight > 0)].append(((place + 0.1) * width, (place + 0.9) * width, top, bottom))
-    words = (Note(0.0, 0.99, f"{largest.index[0]} counts most") if len(largest) else Note(0.0, 0.99, ""),)
+    words = (Note(0.0, 0.96, f"{largest.index[0]} counts most") if len(largest) else Note(0.0, 0.96, ""),)
     return Miniature(
         "largest feature weights", blocks=(Blocks(corners[True], GREEN), Blocks(corners[False], RED)), notes=words
     ).markdown()
@@ -112,8 +112,8 @@ def histogram(probability: pd.Series) -> str:
         (place / _BINS, (place + 0.8) / _BINS, 0.82 * (1 - n / tallest), 0.82) for place, n in enumerate(counts) if n
     ]
     words = (
-        Note(0.0, 0.99, percent(float(edges[0]), 0)),
-        Note(1.0, 0.99, percent(float(edges[-1]), 0), ends=True),
+        Note(0.0, 0.96, percent(float(edges[0]), 0)),
+        Note(1.0, 0.96, percent(float(edges[-1]), 0), ends=True),
     )
     return Miniature("how often each probability was given", blocks=(Blocks(corners, BLUE),), notes=words).markdown()
 
@@ -144,7 +144,7 @@ def best_so_far(skills: Sequence[float], words: str) -> str:
     """Every trial's skill (grey) and the best until then (blue), in the order of trials."""
     values = np.array(skills, dtype=np.float64)
     best = np.fmax.accumulate(values) if len(values) else values
-    notes = (Note(1.0, 0.99, words, ends=True),)
+    notes = (Note(1.0, 0.96, words, ends=True),)
     return Miniature(
         "skill of trials, and the best so far", (Line(values, GREY), Line(best, BLUE)), notes=notes
     ).markdown()

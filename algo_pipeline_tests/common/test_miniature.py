@@ -42,7 +42,7 @@ def test_a_picture_of_any_values_is_short_enough_to_be_shown_at_once(values: lis
 
 
 def test_a_line_goes_from_edge_to_edge_and_from_low_to_high() -> None:
-    assert _path(Miniature("Rise", lines=(Line([0.0, 1.0, 0.5]),))) == f"M4,{HEIGHT_PX - 4}l0,0,186-76,186,38"
+    assert _path(Miniature("Rise", lines=(Line([0.0, 1.0, 0.5]),))) == f"M4,{HEIGHT_PX - 4}l0,0,166-76,166,38"
 
 
 def test_a_value_that_is_missing_breaks_the_line() -> None:
@@ -56,8 +56,8 @@ def test_values_beyond_given_edges_stay_inside_of_the_picture() -> None:
 
 
 def test_dots_and_blocks_stand_where_they_are_put() -> None:
-    assert _path(Miniature("Dots", dots=(Dots([0.0, 1.0], [0.0, 1.0]),))) == "M4,80h0M376,4h0"
-    assert _path(Miniature("Block", blocks=(Blocks([(0.0, 0.5, 0.0, 1.0)]),))) == "M4,0h186v84h-186"
+    assert _path(Miniature("Dots", dots=(Dots([0.0, 1.0], [0.0, 1.0]),))) == "M4,80h0M336,4h0"
+    assert _path(Miniature("Block", blocks=(Blocks([(0.0, 0.5, 0.0, 1.0)]),))) == "M4,0h166v84h-166"
 
 
 def test_words_are_shown_as_written_but_for_what_markdown_can_not_hold() -> None:
@@ -81,5 +81,5 @@ def test_words_of_any_length_leave_room_for_the_picture() -> None:
 
 
 def test_flat_and_empty_lines_are_drawn_in_the_middle() -> None:
-    assert _path(Miniature("Flat", lines=(Line([3.0, 3.0]),))) == "M4,42l0,0,372,0"
+    assert _path(Miniature("Flat", lines=(Line([3.0, 3.0]),))) == "M4,42l0,0,332,0"
     assert _path(Miniature("None", lines=(Line([]),))) == ""
