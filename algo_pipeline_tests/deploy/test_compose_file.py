@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic.fields import FieldInfo
 
 from algo_pipeline.common.config import PREFIX, Settings
 from algo_pipeline_tests.deploy.compose import COMPOSE_FILE, ROOT, ComposeService, compose_document, read_compose
@@ -142,12 +143,14 @@ def test_databases_are_reached_by_no_container_that_does_not_need_them() -> None
     assert _SERVICES["postgres"].document["networks"] == ["stores"]
 
 
-def test_keys_of_the_account_reach_the_processes_that_trade_or_show_it_alone() -> None:
-    assert [name for name, service in _SERVICES.items() if "env_file" in service.document] == [
-        "code-server",
-        "dashboard",
-        "sandbox",
-    ]
+def test_keys_and_addresses_of_alerts_reach_the_code_server_alone() -> None:
+    secrets = {f"{PREFIX}{name.upper()}" for name in ("alpaca_api_key", "alpaca_secret_key", "alert_urls")}
+    given = {name for name, service in _SERVICES.items() if "env_file" in service.document}
+    without = {
+        name for name in given if {key for key, value in _SERVICES[name].environment.items() if not value} == secrets
+    }
+    assert given - without == {"code-server"}
+    assert secrets == {f"{PREFIX}{name.upper()}" for name, field in Settings.model_fields.items() if _is_secret(field)}
 
 
 def test_a_process_holds_the_password_of_its_own_database_alone() -> None:
@@ -161,8 +164,8 @@ def test_a_process_holds_the_password_of_its_own_database_alone() -> None:
 def test_no_password_stands_in_a_command_or_in_the_environment(service: ComposeService) -> None:
     shown = [*service.command, *service.health_check, *map(str, service.environment.values())]
     assert not [text for text in shown if re.search(r"://[^/?]*:[^/?]*@", text)]
-    named = [name for name in service.environment if re.search("PASSWORD|SECRET|KEY|TOKEN", name)]
-    assert all(name.endswith("_FILE") for name in named)
+    named = {name: value for name, value in service.environment.items() if re.search("PASSWORD|SECRET|KEY|TOKEN", name)}
+    assert all(name.endswith("_FILE") or not value for name, value in named.items())
 
 
 def test_there_is_one_daemon_and_one_code_server_on_one_volume() -> None:
@@ -203,6 +206,10 @@ def test_dagster_on_a_server_differs_from_dagster_at_home_in_its_stores_alone() 
     stores = {name: server.pop(name) for name in ("storage", "local_artifact_storage", "compute_logs")}
     assert server == at_home
     assert stores["storage"] == {"postgres": {"postgres_url": "postgresql+psycopg2:///?service=dagster"}}
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return "SecretStr" in str(field.annotation)
 
 
 def _replicas(service: ComposeService) -> int:
