@@ -24,13 +24,8 @@ DEMO_ENV := ALGO_TRADER_ARTIFACTS_DIR=$(DEMO_DIR) \
 RUN_ENV := $(if $(SYMBOLS),ALGO_TRADER_SYMBOLS="$(SYMBOLS)")
 UI_ENV := $(if $(DEMO),$(DEMO_ENV),$(RUN_ENV))
 
-# $(call install,ENVIRONMENT,LOCK): a new environment with exactly what the lock names.
-define install
-	@$(PYTHON) -m venv $(1) || { echo "The environment could not be created. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-installer.lock
-	@VIRTUAL_ENV=$(1) $(1)/bin/uv pip install --quiet --require-hashes -r $(2) \
-		|| $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
-endef
+# An environment with exactly what a lock names, and with this project too: $(INSTALL) FOLDER LOCK PYTHON [project] [kernels]
+INSTALL := scripts/install-environment
 
 .PHONY: help setup demo run ui test check lint types layers format docs docs-serve screenshots prove prove-statistics bench test-peers lock clean
 
@@ -40,11 +35,7 @@ help:  ## Show the targets.
 setup: $(INSTALLED)  ## Create the environment in .venv, development tools included.
 
 $(INSTALLED): requirements.lock requirements-installer.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python 3.11 to 3.13 is needed, found {v[0]}.{v[1]}. Pass another one: make PYTHON=python3.12 …")'
-	@echo "Setting up $(VENV) (first time only) …"
-	$(call install,$(VENV),requirements.lock)
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m algo_pipeline.cli.warm_up
+	@$(INSTALL) $(VENV) requirements.lock $(PYTHON) project kernels
 	@touch $@
 
 demo: setup  ## The whole graph on simulated bars, then a day of live decisions in a sandbox: no keys, no network.
@@ -100,14 +91,11 @@ test-peers: $(BENCH_INSTALLED) $(VECTORBT_INSTALLED)  ## Test that the rivals re
 	@$(BENCH_BIN)/python -m pytest benchmarks
 
 $(BENCH_INSTALLED): requirements-bench.lock requirements-installer.lock pyproject.toml
-	@echo "Setting up $(BENCH_VENV) (first time only) …"
-	$(call install,$(BENCH_VENV),requirements-bench.lock)
-	@VIRTUAL_ENV=$(BENCH_VENV) $(BENCH_BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(INSTALL) $(BENCH_VENV) requirements-bench.lock $(PYTHON) project
 	@touch $@
 
 $(VECTORBT_INSTALLED): requirements-bench-vectorbt.lock requirements-installer.lock
-	@echo "Setting up $(VECTORBT_VENV) (first time only) …"
-	$(call install,$(VECTORBT_VENV),requirements-bench-vectorbt.lock)
+	@$(INSTALL) $(VECTORBT_VENV) requirements-bench-vectorbt.lock $(PYTHON)
 	@touch $@
 
 lock: setup  ## Pin the dependencies anew.
