@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 import pandas as pd
+from loguru import logger
 
 from algo_pipeline.common.config import Settings
 from algo_pipeline.common.formatting import number, significant
@@ -44,6 +45,15 @@ def surroundings(settings: Settings, bar: pd.Timestamp) -> Surroundings:
     lines = recent_lines(Journal(settings.artifacts_dir / "live"))
     costs = fill_costs(session_figures(lines).fills)
     return Surroundings(decision_strip(lines, bar), slippage(costs, settings.slippage_bps), costs)
+
+
+def surroundings_if_any(settings: Settings, bar: pd.Timestamp) -> Surroundings | None:
+    """The same; None, with a warning, whatever goes wrong: the orders are out, and no picture may end the run."""
+    try:
+        return surroundings(settings, bar)
+    except Exception as error:
+        logger.warning("The hour is done, but its pictures could not be drawn: {}", error)
+        return None
 
 
 def decision_metadata(report: HourReport, beside: Surroundings | None = None) -> Metadata:

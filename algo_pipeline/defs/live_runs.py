@@ -9,7 +9,7 @@ from algo_pipeline.common.config import Settings
 from algo_pipeline.common.errors import AlgoPipelineError, causes
 from algo_pipeline.common.progress import tracked
 from algo_pipeline.defs.instance import open_instance
-from algo_pipeline.defs.live_metadata import decision_metadata, order_metadata
+from algo_pipeline.defs.live_metadata import decision_metadata, order_metadata, surroundings_if_any
 from algo_pipeline.defs.partitions import HOURS
 from algo_pipeline.defs.stage import SHELL_TAG
 from algo_pipeline.defs.trading import LIVE_TAG, hourly_job, partition_key
@@ -23,10 +23,11 @@ def report_hour(settings: Settings, report: HourReport) -> bool:
     key = partition_key(report.bar)
     if not HOURS.has_partition_key(key):
         return False
+    beside = surroundings_if_any(settings, report.bar)
     with open_instance(settings) as instance:
         for asset, metadata in (
-            ("live_decision", decision_metadata(report)),
-            ("paper_order", order_metadata(report)),
+            ("live_decision", decision_metadata(report, beside)),
+            ("paper_order", order_metadata(report, beside)),
         ):
             event = dg.AssetMaterialization(asset_key=asset, partition=key, metadata=metadata)
             instance.report_runless_asset_event(event)

@@ -45,14 +45,15 @@ _POOL = "live_account"
 def hourly_trading(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Decide and trade one hour; run again, it resumes what the journal holds and repeats nothing."""
     # Imported here: Numba, TA-Lib and the clients would make every load of the code location half as long again.
-    from algo_pipeline.defs.live_metadata import decision_metadata, order_metadata
-    from algo_pipeline.defs.live_run_page import show_in_lists, what_surrounds
+    from algo_pipeline.defs.live_metadata import decision_metadata, order_metadata, surroundings_if_any
+    from algo_pipeline.defs.live_run_page import show_in_lists
     from algo_pipeline.defs.live_session import open_session
 
     settings = _settings_and_logging(context)
     with stage(context), open_session(settings) as session:
         report = session.run_hour(partition_bar(context.partition_key))
-    beside = what_surrounds(context, settings, report)
+    with stage(context):
+        beside = surroundings_if_any(settings, report.bar)
     yield dg.MaterializeResult(asset_key="live_decision", metadata=decision_metadata(report, beside))
     yield dg.MaterializeResult(asset_key="paper_order", metadata=order_metadata(report, beside))
     show_in_lists(context, report)

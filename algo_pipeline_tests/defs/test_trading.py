@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import dagster as dg
@@ -16,7 +17,7 @@ from dagster import AssetKey
 
 from algo_pipeline.common.errors import PaperOnlyError
 from algo_pipeline.definitions import build_definitions
-from algo_pipeline.defs import live_automation, live_run_page, live_session
+from algo_pipeline.defs import live_automation, live_metadata, live_run_page, live_session
 from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.live_automation import hourly_decision, live_run_failures, missed_hours
 from algo_pipeline.defs.live_runs import report_hour
@@ -104,12 +105,12 @@ class TestTheHour:
         assert run.tags["decision"] == "BTC/USD LONG"
         assert re.fullmatch(r"bought [\d.]+ BTC/USD at [\d,.]+", run.tags["order"])
 
-    @pytest.mark.parametrize("broken", ["run_tags", "surroundings"])
+    @pytest.mark.parametrize(("module", "broken"), [(live_run_page, "run_tags"), (live_metadata, "decision_strip")])
     def test_what_can_not_be_shown_ends_no_run(
-        self, live: LiveShop, monkeypatch: pytest.MonkeyPatch, broken: str
+        self, live: LiveShop, monkeypatch: pytest.MonkeyPatch, module: ModuleType, broken: str
     ) -> None:
         live.deploy()
-        monkeypatch.setattr(live_run_page, broken, _fail)
+        monkeypatch.setattr(module, broken, _fail)
         result = materialize(hour(0))
         assert result.success
         assert metadata(result, "paper_order")["orders"] == 1
