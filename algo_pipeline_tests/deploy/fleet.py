@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +28,9 @@ _PLACES = {
 }
 _PLACE = re.compile("|".join(rf"(?<![\w.]){place}(?![\w.])" for place in _PLACES))
 _CACHES = frozenset({"NUMBA_CACHE_DIR", "MPLCONFIGDIR"})  # the image's are filled when it is built; ours are warm too
-_READY_S = 90.0
+_READY_S = 120.0
 _POLL_S = 0.2
+_CHECK_POLL_S = 1.0
 _STOP_S = 20.0
 _IMAGE_ENVIRONMENT = re.compile(r"^(?:ENV | {4})([A-Z_]+)=(\S+)", re.MULTILINE)
 
@@ -84,10 +85,22 @@ class Fleet:
             self._launch(name)
         deadline = time.monotonic() + _READY_S
         for name in names:
-            while not self.is_healthy(name):
-                assert self.processes[name].poll() is None, f"{name} ended: {self.tail(name)}"
-                assert time.monotonic() < deadline, f"{name} is not healthy: {self.tail(name)}"
-                time.sleep(_POLL_S)
+            # A check costs a second of processor time: first wait for the port, which costs none.
+            self._wait_until(lambda name=name: self._is_listening(name), name, deadline, _POLL_S)
+            self._wait_until(lambda name=name: self.is_healthy(name), name, deadline, _CHECK_POLL_S)
+
+    def _wait_until(self, condition: Callable[[], bool], name: str, deadline: float, poll_s: float) -> None:
+        while not condition():
+            assert self.processes[name].poll() is None, f"{name} ended: {self.tail(name)}"
+            assert time.monotonic() < deadline, f"{name} is not healthy: {self.tail(name)}"
+            time.sleep(poll_s)
+
+    def _is_listening(self, name: str) -> bool:
+        """Whether a service answers at its port; one without a port needs a moment, and no more is known of it."""
+        command = self.services[name].command
+        ports = [self.ground.ports[part] for part in command if part in self.ground.ports]
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            return all(probe.connect_ex(("127.0.0.1", port)) == 0 for port in ports)
 
     def _launch(self, name: str) -> None:
         self.log(name).parent.mkdir(exist_ok=True)

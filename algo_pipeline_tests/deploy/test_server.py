@@ -36,7 +36,7 @@ _SETTINGS = {
     "ALGO_TRADER_ENTER_THRESHOLD": "0.02",
     "ALGO_TRADER_EXIT_THRESHOLD": "0.01",
 }
-_DAYS = 150
+_DAYS = 100
 _BTC = Symbol("BTC", "USD")
 _MODEL = "algo-pipeline-BTC-USD-direction_1h"
 _RESEARCH_S, _HOUR_S = 180.0, 90.0
@@ -175,7 +175,6 @@ def _nothing_is_doubled_when_containers_are_killed_between_order_and_answer(serv
     assert server.web.wait_for(again, _HOUR_S) == "SUCCESS", server.fleet.tail("code-server")
     assert _sides(server) == ["buy", "sell"]
     assert server.events(1) == ["decision", "intent", "result"]
-    assert server.sandbox.ledger()["holdings"] == {}
 
 
 def _say_flat(artifacts: Path) -> None:
