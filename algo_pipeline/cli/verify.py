@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from algo_pipeline.cli.errors import FAILED
 from algo_pipeline.common.config import load_settings
 from algo_pipeline.common.errors import SettingsError
 from algo_pipeline.common.storage import to_json
+
+if TYPE_CHECKING:
+    from algo_pipeline.registry.audit_verify import Verification
 
 _WORDS = {True: "verified", False: "FAILED", None: "not checked"}
 
@@ -50,11 +54,16 @@ def verify(path: Path, as_json: bool) -> None:
             click.echo(f"{_WORDS[each.passed]:<12} {each.name:<{width}} {each.detail}")
         for change in found.environment_changes:
             click.echo(f"Other than there: {change}.")
-        click.echo(
-            "Sound." if found.is_sound else f"NOT SOUND: {', '.join(found.failed) or 'nothing could be checked'}."
-        )
+        click.echo(_conclusion(found))
     if not found.is_sound:
         sys.exit(FAILED)
+
+
+def _conclusion(found: Verification) -> str:
+    if not found.is_sound:
+        return f"NOT SOUND: {', '.join(found.failed) or 'nothing could be checked'}."
+    left = ", ".join(check.name for check in found.checks if check.passed is None)
+    return f"Sound as far as it was checked; not checked: {left}." if left else "Sound."
 
 
 def _own_classes() -> frozenset[str]:
