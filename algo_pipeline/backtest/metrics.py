@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from algo_pipeline.common.compiled import compiled
-from algo_pipeline.common.time import BAR_NS
+from algo_pipeline.common.time import BAR_NS, DAY_NS
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.strategy.risk import drawdown_from_peak
 
@@ -30,8 +30,7 @@ METRIC_NAMES = (
     "buy_and_hold_return",
 )
 DAYS_PER_YEAR = 365
-_DAY_NS = 86_400 * 10**9
-_YEAR_NS = 365.25 * _DAY_NS
+_YEAR_NS = 365.25 * DAY_NS
 
 
 class CurveFigures(NamedTuple):
@@ -142,14 +141,14 @@ def compute_metrics(
 def curve_figures(open_times: IntArray, equity: FloatArray, initial_cash: float) -> CurveFigures:
     """Mean, drawdown, its length and daily UTC returns in one pass; parameters as in :func:`compute_metrics`."""
     n_bars = len(equity)
-    n_days = 1 + open_times[n_bars - 1] // _DAY_NS - open_times[0] // _DAY_NS
+    n_days = 1 + open_times[n_bars - 1] // DAY_NS - open_times[0] // DAY_NS
     daily = np.empty(min(n_days, n_bars))
     previous_close = last = peak = trough = initial_cash
     peak_bar = -1
     day = longest = t = 0
     deepest = total = 0.0
     while t < n_bars:
-        day_end = (open_times[t] // _DAY_NS + 1) * _DAY_NS
+        day_end = (open_times[t] // DAY_NS + 1) * DAY_NS
         day_total = 0.0  # summed by days: rounding errors stay small, and no addition waits for all before it
         while t < n_bars and open_times[t] < day_end:
             last = equity[t]

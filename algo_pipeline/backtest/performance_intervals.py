@@ -15,11 +15,10 @@ import pandas as pd
 
 from algo_pipeline.backtest.resampled_days import DayFigures, ResampledFigures, day_figures, resampled_figures
 from algo_pipeline.backtest.result import BacktestResult
-from algo_pipeline.common.time import epoch_ns
+from algo_pipeline.common.time import DAY_NS, epoch_ns
 from algo_pipeline.common.types import FloatArray
 from algo_pipeline.research.statistics import LEVEL, N_RESAMPLES, SEED, Interval
 
-_DAY_NS = 86_400 * 10**9
 _FEWEST_DAYS = 20
 _MEAN_BLOCK_DAYS = 10
 _BLOCKS_WANTED = 50
@@ -87,7 +86,7 @@ def _days(result: BacktestResult) -> DayFigures:
     open_ns = epoch_ns(pd.DatetimeIndex(result.curve.index))
     exit_ns = epoch_ns(pd.DatetimeIndex(result.trades["exit_time"]))
     equity, pnl = (np.ascontiguousarray(column, np.float64) for column in (result.equity, result.trades["pnl"]))
-    day_of_exit = np.searchsorted(np.unique(open_ns // _DAY_NS), exit_ns // _DAY_NS).astype(np.int64)
+    day_of_exit = np.searchsorted(np.unique(open_ns // DAY_NS), exit_ns // DAY_NS).astype(np.int64)
     return day_figures(open_ns, equity, result.config.initial_cash, day_of_exit, pnl)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from algo_pipeline.backtest.evidence import MINIMUM_ENTRIES
 from algo_pipeline.backtest.report_figures import bounds_text
 from algo_pipeline.backtest.verdict import EVIDENCE_LEVEL, Grounds, is_evidence
-from algo_pipeline.common.formatting import MISSING, certainty, count, number, percent
+from algo_pipeline.common.formatting import MISSING, certainty, count, fine_percent, number, percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class EvidenceRow:
 def evidence_rows(grounds: Grounds) -> tuple[EvidenceRow, ...]:
     """Skill, edge at zero cost, edge after costs, and luck among all trials."""
     evidence = grounds.evidence
-    skill = bounds_text(evidence.log_loss_skill_interval, _percent2)
+    skill = bounds_text(evidence.log_loss_skill_interval, fine_percent)
     free, paid = (
         f"{percent(value, signed=True)} a year beyond its exposure"
         for value in (evidence.zero_cost_excess_return, evidence.after_cost_excess_return)
@@ -77,7 +77,3 @@ def trial_rows(grounds: Grounds) -> tuple[tuple[str, str], ...]:
 
 def _answer(shown: bool) -> str:
     return "shown" if shown else "not shown"
-
-
-def _percent2(value: float | None) -> str:
-    return percent(value, 2)

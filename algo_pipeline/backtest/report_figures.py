@@ -14,7 +14,7 @@ from algo_pipeline.backtest.report_document import cost_figures
 from algo_pipeline.backtest.report_inputs import ReportInputs
 from algo_pipeline.backtest.report_tables import buy_and_hold_equity
 from algo_pipeline.backtest.verdict import trials_text
-from algo_pipeline.common.formatting import MISSING, certainty, count, hours_long, money, number, percent
+from algo_pipeline.common.formatting import MISSING, certainty, count, fine_percent, hours_long, money, number, percent
 from algo_pipeline.common.time import epoch_ns
 from algo_pipeline.research.statistics import Interval
 
@@ -69,7 +69,7 @@ def headlines(inputs: ReportInputs) -> tuple[Headline, ...]:
     costs, metrics = cost_figures(inputs), inputs.strategy.metrics
     free = inputs.at_zero_cost
     side = number(inputs.config.fee_bps + inputs.config.slippage_bps, 0)
-    skill = bounds_text(grounds.evidence.log_loss_skill_interval, lambda x: percent(x, 2))
+    skill = bounds_text(grounds.evidence.log_loss_skill_interval, fine_percent)
     luck = trials_text(grounds.trials) if grounds.trials.is_known else grounds.trials.problem
     return (
         Headline("total_return", "After costs", percent(metrics["total_return"], signed=True), f"{side} bps a side"),

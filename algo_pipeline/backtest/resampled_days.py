@@ -9,11 +9,11 @@ import numpy as np
 
 from algo_pipeline.backtest.metrics import DAYS_PER_YEAR
 from algo_pipeline.common.compiled import compiled
+from algo_pipeline.common.time import DAY_NS
 from algo_pipeline.common.types import FloatArray, IntArray
 from algo_pipeline.research.resampling import draw_blocks
 from algo_pipeline.strategy.risk import drawdown_from_peak
 
-_DAY_NS = 86_400 * 10**9
 _ANNUAL = math.sqrt(DAYS_PER_YEAR)
 
 
@@ -61,7 +61,7 @@ def day_figures(
     previous = initial_cash
     day = t = 0
     while t < n_bars:
-        day_end = (open_ns[t] // _DAY_NS + 1) * _DAY_NS
+        day_end = (open_ns[t] // DAY_NS + 1) * DAY_NS
         high, low, depth = 0.0, math.inf, 0.0
         while t < n_bars and open_ns[t] < day_end:
             high, low = max(high, equity[t]), min(low, equity[t])

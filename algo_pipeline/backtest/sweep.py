@@ -15,11 +15,11 @@ from algo_pipeline.backtest.sweep_bars import SweepFigures, SweepMarket, daily_r
 from algo_pipeline.backtest.sweep_kernel import sweep
 from algo_pipeline.backtest.sweep_rules import RuleGrid
 from algo_pipeline.common.errors import AccountingError
+from algo_pipeline.common.time import DAY_NS
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.common.types import FloatArray, IntArray
 
 _CONFIGS_PER_STEP = 1000
-_DAY_NS = 86_400 * 10**9
 
 
 def run_sweep(
@@ -105,7 +105,7 @@ def _run(market: Market, rules: FloatArray, progress: Callable[[int, int], None]
 
 
 def _flat(market: Market) -> SweepMarket:
-    days = market.open_ns // _DAY_NS
+    days = market.open_ns // DAY_NS
     day_ends = np.flatnonzero(np.append(days[1:] != days[:-1], True))
     return SweepMarket(market.opens[0], market.closes[0], market.probabilities[0], market.open_ns, day_ends)
 

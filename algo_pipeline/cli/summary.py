@@ -15,7 +15,7 @@ from rich.table import Table
 
 from algo_pipeline.cli.next_steps import file_link, is_demo, ui_command
 from algo_pipeline.common.config import Settings
-from algo_pipeline.common.formatting import certainty, count, number, percent
+from algo_pipeline.common.formatting import certainty, count, fine_percent, number, percent
 from algo_pipeline.common.storage import read_json, to_json
 from algo_pipeline.defs.runs import RunOutcome, peak_memory_mb
 from algo_pipeline.registry.ledger import PromotionLedger
@@ -95,8 +95,8 @@ def _rows(done: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
     return [
         ("hours evaluated", [count(score["n"]) for score in scores]),
         ("AUC", [number(score["auc"], 4) for score in scores]),
-        ("log-loss skill", [percent(score["log_loss_skill"], 2) for score in scores]),
-        _interval_row(intervals, lambda x: percent(x, 2)),
+        ("log-loss skill", [fine_percent(score["log_loss_skill"]) for score in scores]),
+        _interval_row(intervals, fine_percent),
         ("calibration error (ECE)", [number(score["ece"], 4) for score in scores]),
         ("strategy after costs", [percent(item["total_return"]) for item in strategy]),
         ("  at zero cost", [percent(item["at_zero_cost"]["total_return"]) for item in metrics]),

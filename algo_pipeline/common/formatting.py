@@ -16,6 +16,11 @@ def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> st
     return _defined(value, lambda x: f"{_number(100 * x, digits, signed)}%")
 
 
+def fine_percent(value: float | None) -> str:
+    """A small fraction, as a skill is one, as a percentage with two decimals: 0.0123 → ``1.23%``."""
+    return percent(value, 2)
+
+
 def chance(probability: float | None) -> str:
     """A probability as a whole percentage that never claims certainty: ``<1%`` and ``>99%`` at the ends."""
     return _defined(probability, lambda p: "<1%" if p < 0.01 else ">99%" if p > 0.99 else percent(p, 0))

@@ -16,6 +16,7 @@ from algo_pipeline.common.types import IntArray
 BAR = pd.Timedelta(hours=1)
 BAR_NS = int(BAR.value)
 BARS_PER_DAY = 24
+DAY_NS = BARS_PER_DAY * BAR_NS
 
 
 def utc_now() -> pd.Timestamp:

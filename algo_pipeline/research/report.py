@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from algo_pipeline.common.formatting import count, markdown_table, number, percent
+from algo_pipeline.common.formatting import count, fine_percent, markdown_table, number, percent
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.common.types import Symbol
 
@@ -120,13 +120,9 @@ def _number4(value: float) -> str:
     return number(value, 4)
 
 
-def _percent2(value: float) -> str:
-    return percent(value, 2)
-
-
 _OVERALL = (
-    ("log_loss_skill", "log-loss skill against the base rate", _percent2),
-    ("brier_skill", "Brier skill against the base rate", _percent2),
+    ("log_loss_skill", "log-loss skill against the base rate", fine_percent),
+    ("brier_skill", "Brier skill against the base rate", fine_percent),
     ("auc", "AUC", _number4),
     ("log_loss", "log loss", _number4),
     ("brier", "Brier score", _number4),

@@ -6,6 +6,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from algo_pipeline.backtest.broker_sim_decimals import EXACT, ROUNDED, ZERO, exact
+from algo_pipeline.common.time import DAY_NS
 from algo_pipeline.common.types import Side, Symbol
 from algo_pipeline.sandbox.alpaca_assets import position_asset_id, position_symbol
 from algo_pipeline.sandbox.alpaca_errors import bad_parameter, unknown
@@ -14,7 +15,6 @@ from algo_pipeline.sandbox.core import Sandbox
 from algo_pipeline.sandbox.orders import OrderRequest, OrderType, Refusal, TimeInForce, VenueOrder
 from algo_pipeline.sandbox.wire import Reply, WireRequest, json_reply, read_decimal, time_text
 
-_DAY_NS = 86_400_000_000_000
 _MULTI_STATUS = 207
 _WIRE_STEP = Decimal("1e-9")
 
@@ -23,7 +23,7 @@ def get_clock(sandbox: Sandbox, request: WireRequest) -> Reply:
     """``GET /v2/clock``: the virtual time; crypto never closes."""
     del request
     now_ns = sandbox.clock.now_ns()
-    later = time_text(now_ns + _DAY_NS)
+    later = time_text(now_ns + DAY_NS)
     return json_reply({"timestamp": time_text(now_ns), "is_open": True, "next_open": later, "next_close": later})
 
 
@@ -44,7 +44,7 @@ def get_account(sandbox: Sandbox, request: WireRequest) -> Reply:
             "cash": ledger.cash,
             "equity": equity,
             "portfolio_value": equity,
-            "last_equity": EXACT.add(ledger.cash, _worth(sandbox, now_ns - now_ns % _DAY_NS)),
+            "last_equity": EXACT.add(ledger.cash, _worth(sandbox, now_ns - now_ns % DAY_NS)),
             "buying_power": free,
             "regt_buying_power": free,
             "non_marginable_buying_power": free,
@@ -143,7 +143,7 @@ def _position(sandbox: Sandbox, symbol: Symbol) -> dict[str, Any]:
     ledger = sandbox.venue.ledger
     holding, price = ledger.holding(symbol), sandbox.venue.price(symbol)
     now_ns = sandbox.clock.now_ns()
-    yesterday = exact(sandbox.market[symbol].price_at(now_ns - now_ns % _DAY_NS) or 0.0)
+    yesterday = exact(sandbox.market[symbol].price_at(now_ns - now_ns % DAY_NS) or 0.0)
     worth = EXACT.multiply(holding.quantity, price)
     with localcontext(ROUNDED):
         gain, today = worth - holding.cost, (price - yesterday) * holding.quantity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from algo_pipeline.common.time import BAR_NS
+from algo_pipeline.common.time import BAR_NS, DAY_NS
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.sandbox.core import Sandbox
 from algo_pipeline.sandbox.faults import Fault, spoiled
@@ -11,7 +11,6 @@ from algo_pipeline.sandbox.wire import Reply, WireRequest, json_reply, milliseco
 from algo_pipeline.sources.coingecko import COIN_IDS
 
 _BAD_REQUEST, _UNAUTHORIZED, _NOT_FOUND = 400, 401, 404
-_DAY_NS = 24 * BAR_NS
 _HALF_HOUR_NS, _FIVE_MINUTES_NS = BAR_NS // 2, BAR_NS // 12
 _OHLC_DAYS = ("1", "7", "14", "30", "90", "180", "365")
 _OLDEST_DAYS = 365
@@ -44,7 +43,7 @@ def get_ohlc(sandbox: Sandbox, request: WireRequest, fault: Fault | None = None)
     except _BadQuery as error:
         return _refused(error)
     span_ns = _candle_span(days)
-    first_ns = (now_ns - days * _DAY_NS) // span_ns * span_ns
+    first_ns = (now_ns - days * DAY_NS) // span_ns * span_ns
     candles = spoiled(sandbox.market[symbol].seen(now_ns, first_ns // BAR_NS * BAR_NS, now_ns), fault, now_ns)
     rows = _halved(candles, first_ns, now_ns) if span_ns < BAR_NS else _grouped(candles, span_ns, now_ns)
     return json_reply([[milliseconds(row.opened_ns), row.open, row.high, row.low, row.close] for row in rows])
@@ -61,8 +60,8 @@ def get_market_chart(sandbox: Sandbox, request: WireRequest, fault: Fault | None
     if days == 1:
         points = _path(series, now_ns)
     else:
-        step_ns = BAR_NS if days <= _HOURLY_POINT_DAYS else _DAY_NS
-        candles = series.seen(now_ns, now_ns - days * _DAY_NS - BAR_NS, now_ns - BAR_NS)
+        step_ns = BAR_NS if days <= _HOURLY_POINT_DAYS else DAY_NS
+        candles = series.seen(now_ns, now_ns - days * DAY_NS - BAR_NS, now_ns - BAR_NS)
         points = [
             (candle.closes_ns + _POINT_LATE_NS, candle.close)
             for candle in spoiled(candles, fault, now_ns)
@@ -108,7 +107,7 @@ def _refused(error: _BadQuery) -> Reply:
 
 def _path(series: BarSeries, now_ns: int) -> list[tuple[int, float]]:
     """A day of prices every five minutes."""
-    first_ns = (now_ns - _DAY_NS) // _FIVE_MINUTES_NS * _FIVE_MINUTES_NS
+    first_ns = (now_ns - DAY_NS) // _FIVE_MINUTES_NS * _FIVE_MINUTES_NS
     times = range(first_ns, now_ns, _FIVE_MINUTES_NS)
     return [(at_ns, price) for at_ns in times if (price := series.price_at(at_ns)) is not None]
 
@@ -116,7 +115,7 @@ def _path(series: BarSeries, now_ns: int) -> list[tuple[int, float]]:
 def _candle_span(days: int) -> int:
     if days <= _HALF_HOURLY_DAYS:
         return _HALF_HOUR_NS
-    return 4 * BAR_NS if days <= _FOUR_HOURLY_DAYS else 4 * _DAY_NS
+    return 4 * BAR_NS if days <= _FOUR_HOURLY_DAYS else 4 * DAY_NS
 
 
 def _halved(candles: list[Candle], first_ns: int, now_ns: int) -> list[Candle]:
