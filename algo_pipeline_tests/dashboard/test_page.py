@@ -13,15 +13,17 @@ from algo_pipeline.common.formatting import count, minute, number, percent, sign
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.dashboard.export import export_dashboard
 from algo_pipeline.dashboard.figures import session_figures
+from algo_pipeline.dashboard.headlines import account_state
 from algo_pipeline.dashboard.page import render_page
 from algo_pipeline.dashboard.reading import BARS_OF_DECISIONS
 from algo_pipeline.dashboard.status import BrokerAnswer, status_document
 from algo_pipeline.dashboard.view import View
+from algo_pipeline.live.events import Entry
 from algo_pipeline.live.state import LiveState, fold
 from algo_pipeline.live.tally import tally_of
-from algo_pipeline_tests.dashboard.account import DiskAccount, account_in
+from algo_pipeline_tests.dashboard.account import DiskAccount, account_in, traded_account
 from algo_pipeline_tests.live.harness import BTC, ETH, World
-from algo_pipeline_tests.live.lines import decision, difference, hour, missed, watched
+from algo_pipeline_tests.live.lines import decision, difference, halt, hour, kill_switch, missed, watched
 from algo_pipeline_tests.live.worlds import LIVE, random_world
 
 
@@ -87,6 +89,32 @@ def test_obstacles_are_told_with_their_way_out(empty: DiskAccount) -> None:
     assert "Stopped: 0.5 BTC nobody ordered" in told
     assert "BTC/USD, since 2024-01-01 04:00 UTC: odd" in told
     assert 'Way out: algo-pipeline resume --adopt --reason "…"' in told
+
+
+def test_entries_and_exits_stand_apart_from_the_hours(account: DiskAccount) -> None:
+    decided = section(render_page(account.view(), 100), "decisions")
+    acted, hours = decided.split("Entries and exits")[1].split("Hour by hour")
+    assert acted.count("BTC/USD") == 1
+    assert " enter " in acted
+    assert hours.count("BTC/USD") == 3
+
+
+@pytest.mark.parametrize(
+    ("entry", "title", "kind"),
+    [
+        (None, "Trading", "good"),
+        (halt(3), "Halted", "bad"),
+        (kill_switch(3), "Kill switch", "bad"),
+        (difference(3), "Stopped", "bad"),
+        (watched(3, alarm="calibration"), "Abstaining", "bad"),
+    ],
+)
+def test_the_state_is_the_worst_of_what_is_known(tmp_path: Path, entry: Entry, title: str, kind: str) -> None:
+    account = traded_account(tmp_path, drift_abstention=True)
+    account.write(*([] if entry is None else [entry]))
+    state = account_state(account.view())
+    assert (state.title, state.kind) == (title, kind)
+    assert f"<title>{title} · paper account</title>" in render_page(account.view(), 100)
 
 
 def test_overdue_hours_are_told(account: DiskAccount) -> None:

@@ -17,7 +17,7 @@ from algo_pipeline.dashboard.status import way_out
 from algo_pipeline.live.journal import Journal
 from algo_pipeline.live.state import LiveState, StateStore, fold
 from algo_pipeline.registry.bundle import BundleStore
-from algo_pipeline_tests.dashboard.account import VERDICT, DiskAccount, traded
+from algo_pipeline_tests.dashboard.account import VERDICT, DiskAccount, account_in, traded
 from algo_pipeline_tests.live.lines import BTC, decision, hour, mark, missed, started
 
 
@@ -127,8 +127,15 @@ class TestDamage:
         path = account.folder / "backtest/BTC-USD/equity_curve.csv"
         path.write_text(f"timestamp,equity\n2024-01-01T00:00:00Z,{rows}\n")
         assert [problem.what for problem in account.view().problems] == ["The backtest of BTC/USD"]
-        path.write_text(2 * "timestamp,equity\n2024-01-01T00:00:00Z,1\n")
+        path.write_text("timestamp,equity\n" + 2 * "2024-01-01T00:00:00Z,1\n")
         assert [problem.what for problem in account.view().problems] == ["The backtest of BTC/USD"]
+
+    def test_a_backtest_that_one_symbol_lacks_leaves_nothing_to_expect(self, account: DiskAccount) -> None:
+        both = account_in(account.folder, symbols="BTC/USD,ETH/USD")
+        assert both.view().equity.band is not None
+        both.deploy(source="file", symbol="ETH/USD")
+        assert [champion.trading for champion in both.view().champions] == ["on", "on"]
+        assert both.view().equity.band is None
 
     def test_an_account_without_money_is_shown(self, empty: DiskAccount) -> None:
         empty.write(started(0, cash="0"), mark(0, 0.0, 0.0), mark(1, 0.0, 0.0))
@@ -181,6 +188,16 @@ class TestFollowing:
         shutil.rmtree(account.live)
         view = reader.view(hour(4))
         assert (view.has_started, view.status["as_of_bar"], view.problems) == (False, None, ())
+
+    def test_a_line_that_is_newer_than_the_state_is_left_for_the_next_time(
+        self, account: DiskAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lines = Journal(account.live).read()
+        earlier = fold(LiveState(), lines[:7])
+        with monkeypatch.context() as patch:
+            patch.setattr(StateStore, "load", lambda *_: earlier)
+            view = account.view()
+        assert (view.status["equity"], view.status["session"]["hours"], view.n_decisions) == (100_300.0, 2, 1)
 
     def test_a_saved_state_ahead_of_what_was_read_is_no_trouble(self, account: DiskAccount) -> None:
         reader = Reader(account.settings)
