@@ -15,8 +15,8 @@ from algo_pipeline.defs.stage import stage
     group_name="features",
     kinds={"parquet", "numba", "talib"},
     code_version="1",
-    description="37 scale-free technical features of each closed bar, computed from bars up to it only; NaN until a "
-    "feature's certified warm-up has passed and where its window crosses a gap.",
+    description="37 scale-free technical features of each closed bar, and any of your own, computed from bars up to it "
+    "only; NaN until a feature's certified warm-up has passed and where its window crosses a gap.",
 )
 def features(context: dg.AssetExecutionContext, pipeline: Pipeline, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
     """Compute the features."""
@@ -49,8 +49,8 @@ def features(context: dg.AssetExecutionContext, pipeline: Pipeline, raw_ohlcv: p
     group_name="features",
     kinds={"parquet", "numba"},
     code_version="1",
-    description="Seven labels of each bar t, from open[t+1], where an order decided at t can fill, to the end of the "
-    "label's horizon; NaN where that is not yet known or crosses a gap.",
+    description="Seven labels of each bar t, and one of your own, from open[t+1], where an order decided at t can "
+    "fill, to the end of the label's horizon; NaN where that is not yet known or crosses a gap.",
 )
 def labels(context: dg.AssetExecutionContext, pipeline: Pipeline, raw_ohlcv: pd.DataFrame) -> pd.DataFrame:
     """Compute the labels."""

@@ -14,7 +14,7 @@ from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.evidence import run_variants_of
 from algo_pipeline.defs.resources import Pipeline
 from algo_pipeline.defs.trials import forecast_of, record_trials
-from algo_pipeline.models.catalog import CALIBRATOR_KINDS, require_named_in_settings
+from algo_pipeline.models.catalog import CALIBRATOR_KINDS, MODEL_KINDS, require_named_in_settings
 from algo_pipeline.registry.leaderboard_record import leaderboard_group
 from algo_pipeline.registry.records import LoggedGroup
 from algo_pipeline.research.candidates import BINARY_LABELS, EvaluatedRecipe, evaluate_recipes, kinds_for, line_up
@@ -61,7 +61,10 @@ def run_leaderboard(
     wish: Wish,
 ) -> LoggedLeaderboard:
     """Train, judge, backtest, record as trials and log in MLflow."""
-    recipes = wish.line_up(pipeline.recipe())
+    traded = pipeline.recipe()
+    recipes = wish.line_up(traded)
+    if left_out := [kind for kind in MODEL_KINDS if kind not in kinds_for(traded.features)]:
+        context.log.info(f"Left out, as they read the standard features by name: {', '.join(left_out)}")
     candidates: list[EvaluatedRecipe] = []
     backtests: dict[str, dict[str, float]] = {}
     tell("candidates", 0, len(recipes))
