@@ -18,7 +18,7 @@ from algo_pipeline.backtest.report_payload import MAX_TRADES, chart_payload
 from algo_pipeline.backtest.report_tables import buy_and_hold_equity, monthly_returns, top_drawdowns
 from algo_pipeline.common import formatting
 from algo_pipeline.research.report import interval_text
-from algo_pipeline.strategy.catalog import strategy_document
+from algo_pipeline.strategy.catalog import shown_document, strategy_document
 
 _SCORES = ("log_loss_skill", "brier_skill", "auc", "log_loss", "brier", "ece")
 _FULL_HEAT = 0.10
@@ -64,7 +64,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
 
 def _strategy(inputs: ReportInputs) -> dict[str, object]:
     """Name and parameters; fixed thresholds are among the rules anyway."""
-    document = strategy_document(inputs.strategy.strategy)
+    document = shown_document(strategy_document(inputs.strategy.strategy))
     return {"strategy": document.pop("name"), **document}
 
 

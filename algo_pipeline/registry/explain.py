@@ -12,7 +12,6 @@ import pandas as pd
 from algo_pipeline.common.errors import OtherCodeError
 from algo_pipeline.common.storage import frame_hash
 from algo_pipeline.common.time import to_utc
-from algo_pipeline.common.user_classes import SOURCE_KEY
 from algo_pipeline.data.live_features import newest_row
 from algo_pipeline.live.hour_story import HourStory
 from algo_pipeline.models.contributions import Contributions, contributions
@@ -20,9 +19,9 @@ from algo_pipeline.models.linear_scorer import LinearScorer
 from algo_pipeline.registry.bundle import ChampionBundle
 from algo_pipeline.registry.champion import DeployedChampion
 from algo_pipeline.registry.deployment import bundle_strategy_document
+from algo_pipeline.strategy.catalog import shown_document
 
 _SHOWN_BARS = 3
-_SHOWN_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +124,9 @@ class Explanation:
         """The strategy's name and parameters."""
         if self.bundle is None:
             return "unknown: the bundle is not kept"
-        document = dict(bundle_strategy_document(self.bundle))
-        name, source = document.pop("name"), document.pop(SOURCE_KEY, None)
-        facts = [f"{key} {value}" for key, value in document.items()]
-        if source is not None:
-            facts.append(f"source {str(source)[:_SHOWN_DIGITS]}")
-        return f"{name} ({', '.join(facts)})"
+        document = shown_document(bundle_strategy_document(self.bundle))
+        name = document.pop("name")
+        return f"{name} ({', '.join(f'{key} {value}' for key, value in document.items())})"
 
 
 def explain(

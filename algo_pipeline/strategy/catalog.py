@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 STRATEGY_NAMES = (ThresholdStrategy.name, CostAwareStrategy.name)
 _KINDS: Mapping[str, type[StrategyInterface]] = {kind.name: kind for kind in (ThresholdStrategy, CostAwareStrategy)}
 _SETTING = "ALGO_TRADER_STRATEGY"
+_SHOWN_DIGITS = 12
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -89,6 +90,13 @@ def strategy_document(strategy: StrategyInterface) -> dict[str, Any]:
         return {"name": strategy.name, **strategy.parameters()}
     own = type(strategy)
     return {"name": user_class_reference(own), **strategy.parameters(), SOURCE_KEY: user_class_digest(own)}
+
+
+def shown_document(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A :func:`strategy_document` for people: the digest of a class's source by its first digits, as ``source``."""
+    shown = {name: value for name, value in document.items() if name != SOURCE_KEY}
+    source = document.get(SOURCE_KEY)
+    return shown if source is None else {**shown, "source": str(source)[:_SHOWN_DIGITS]}
 
 
 def strategy_from_document(document: Mapping[str, Any], own: Collection[str] = ()) -> StrategyInterface:

@@ -14,7 +14,12 @@ from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.models.catalog import recorded_trusted_types
 from algo_pipeline.research.own_classes import load_own_classes
 from algo_pipeline.research.recipe import Recipe, configured_recipe
-from algo_pipeline.strategy.catalog import configured_strategy, strategy_document, strategy_from_document
+from algo_pipeline.strategy.catalog import (
+    configured_strategy,
+    shown_document,
+    strategy_document,
+    strategy_from_document,
+)
 from algo_pipeline.strategy.cost_aware import CostAwareStrategy
 from algo_pipeline.strategy.identity import strategy_hash
 from algo_pipeline_tests.example_parts import MODEL, OWN, STRATEGY, change, own_modules_forgotten, working_in
@@ -86,6 +91,7 @@ def test_a_strategy_of_the_users_own_survives_its_document_and_counts_as_a_trial
     made = configured_strategy(STRATEGY, rules, **facts, parameters={"enter_edge": 0.05})  # type: ignore[arg-type]
     document = json.loads(json.dumps(strategy_document(made)))
     assert (document["name"], document["enter_edge"]) == (STRATEGY, 0.05)
+    assert shown_document(document)["source"] == document["source_sha256"][:12]
     assert strategy_from_document(document, OWN) == made
     before = strategy_hash(rules, made)
     assert before != strategy_hash(rules)
