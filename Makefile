@@ -100,15 +100,15 @@ $(VECTORBT_INSTALLED): requirements-bench-vectorbt.lock requirements-installer.l
 
 lock: setup  ## Pin the dependencies anew.
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements.lock
+		--no-emit-index-url --no-strip-extras --no-header --no-annotate --quiet --upgrade -o requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --extra server --constraints requirements.lock --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-server.lock
+		--generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate --quiet --upgrade -o requirements-server.lock
 	@$(BIN)/uv pip compile pyproject.toml --extra bench --constraints requirements.lock --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-bench.lock
+		--generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate --quiet --upgrade -o requirements-bench.lock
 	@$(BIN)/uv pip compile --group pyproject.toml:vectorbt --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-bench-vectorbt.lock
+		--no-emit-index-url --no-strip-extras --no-header --no-annotate --quiet --upgrade -o requirements-bench-vectorbt.lock
 	@echo uv | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --quiet --upgrade -o requirements-installer.lock
+		--no-emit-index-url --no-strip-extras --no-header --no-annotate --quiet --upgrade -o requirements-installer.lock
 
 clean:  ## Remove the environments and caches; artifacts and mlruns stay.
 	@rm -rf $(VENV) $(BENCH_VENV) $(VECTORBT_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build site *.egg-info
