@@ -10,7 +10,8 @@ from algo_pipeline.common.config import Settings
 from algo_pipeline.common.logger import SecretMasker
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.dashboard.page import render_page
-from algo_pipeline.dashboard.view import View, view_document
+from algo_pipeline.dashboard.view import View
+from algo_pipeline.dashboard.view_document import view_document
 
 
 class Texts:

@@ -11,7 +11,7 @@ import pytest
 
 from algo_pipeline.common.storage import to_json
 from algo_pipeline.dashboard.reading import BARS_OF_DECISIONS, Reader
-from algo_pipeline.dashboard.view import view_document
+from algo_pipeline.dashboard.view_document import view_document
 from algo_pipeline_tests.cli.ended import Command, Ended
 from algo_pipeline_tests.live_shop import LiveShop, exit_code, hour
 from algo_pipeline_tests.workshop import workshop
