@@ -163,9 +163,9 @@ def loaded_sources(references: Iterable[str]) -> dict[str, str]:
 
 def _import(name: str, setting: str) -> ModuleType:
     with _working_folder_if_needed(name):
-        loaded = sys.modules.get(name)
+        is_known = hasattr(sys.modules.get(name), _LOADED_SOURCE)
         try:
-            source = None if loaded else _source_of(name)
+            source = None if is_known else _source_of(name)
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):

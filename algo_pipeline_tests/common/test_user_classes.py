@@ -14,6 +14,7 @@ from algo_pipeline.common.user_classes import (
     is_reference,
     load_recorded_class,
     load_user_class,
+    loaded_sources,
     user_class_digest,
     user_class_reference,
     user_class_source,
@@ -145,6 +146,17 @@ def test_the_digest_is_that_of_the_source_that_runs_even_when_the_file_has_chang
     assert user_class_digest(square) == expected
     (folder / "own_square.py").write_text(GOOD.replace("4.0", "5.0"))
     assert user_class_digest(load_user_class("own_square:Square", Shape, SETTING)) == expected
+    assert user_class_source(square) == GOOD
+
+
+def test_a_module_that_another_one_imports_is_known_from_when_it_is_named(folder: Path) -> None:
+    (folder / "own_square.py").write_text(GOOD)
+    (folder / "own_cube.py").write_text(f"from own_square import Square\n{GOOD.replace('Square', 'Cube')}")
+    load_user_class("own_cube:Cube", Shape, SETTING)
+    assert set(loaded_sources(["own_cube:Cube", "own_square:Square"])) == {"own_cube.py"}
+    square = load_user_class("own_square:Square", Shape, SETTING)
+    (folder / "own_square.py").write_text("")
+    assert loaded_sources(["own_square:Square"]) == {"own_square.py": GOOD}
     assert user_class_source(square) == GOOD
 
 
