@@ -32,6 +32,19 @@ def sweep_verdict(judged: Judgement, *, simulated: bool = False) -> str:
     return f"On simulated bars, which say nothing of a market: {_continued(sentence)}" if simulated else sentence
 
 
+def sweep_answer(judged: Judgement) -> str:
+    """The verdict in a few words, by the same rules."""
+    if judged.best is None:
+        return "nothing to judge"
+    if judged.sharpe <= 0.0:
+        return "no combination gained"
+    if not math.isfinite(judged.deflated):
+        return "too few days to judge"
+    if not is_evidence(judged.deflated):
+        return "luck explains it"
+    return "better than luck, not than holding" if judged.hold_sharpe >= judged.sharpe else "better than luck so far"
+
+
 def _continued(sentence: str) -> str:
     return f"{sentence[0].lower()}{sentence[1:]}"
 

@@ -20,8 +20,9 @@ from algo_pipeline.backtest.sweep_figures import (
 )
 from algo_pipeline.backtest.sweep_grid import CONDITIONS
 from algo_pipeline.backtest.sweep_report import SweepReport, condition_rows, sweep_document
+from algo_pipeline.backtest.sweep_verdict import sweep_answer
 from algo_pipeline.cli.sweep_trials import RecordedTrials
-from algo_pipeline.common.formatting import count
+from algo_pipeline.common.formatting import certainty, count, number
 from algo_pipeline.common.storage import to_json
 
 _COLUMNS = ("sharpe", "total_return", "max_drawdown", "n_trades")
@@ -47,7 +48,10 @@ def print_sweep(report: SweepReport, recorded: RecordedTrials, files: Mapping[st
         console.print(_table(report))
     if len(report.summary.by_conditions) > 1:
         console.print(_conditions(report))
-    console.print(Panel(report.verdict, title="Verdict", title_align="left", border_style="dim"))
+    title = f"Verdict: {sweep_answer(report.summary.judged)}"
+    console.print(Panel(report.verdict, title=title, title_align="left", border_style="dim"))
+    if report.summary.judged.best is not None:
+        console.print(_grounds(report))
     overfitting = overfitting_sentence(report.summary.judged)
     if overfitting:
         console.print(overfitting)
@@ -72,6 +76,21 @@ def _table(report: SweepReport) -> Table:
         combination, row = sweep.plan.combination(ranked.position), sweep.rows.iloc[ranked.position]
         values = (field_text(combination[name]) for name in fields)
         table.add_row(str(rank), *values, *(metric_text(name, row[name]) for name in metrics))
+    return table
+
+
+def _grounds(report: SweepReport) -> Table:
+    """What the verdict rests on, below each other to be compared."""
+    judged = report.summary.judged
+    tries = "by the best of as many tries without an edge" if judged.n_trials > 1 else "with a single try"
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    table.add_row("Sharpe ratio of the best", number(judged.sharpe), "a year, after costs")
+    table.add_row("  luck alone reaches", number(judged.bar), tries)
+    table.add_row("  holding the coin has", number(judged.hold_sharpe), "on the same days")
+    table.add_row("Deflated Sharpe ratio", certainty(judged.deflated), "evidence from 0.95 on")
     return table
 
 

@@ -13,7 +13,7 @@ from algo_pipeline.backtest.sweep_figures import overfitting_sentence
 from algo_pipeline.backtest.sweep_grid import plan_sweep
 from algo_pipeline.backtest.sweep_judgement import Judgement
 from algo_pipeline.backtest.sweep_summary import RANKED_BY, Sweep, summarize_sweep
-from algo_pipeline.backtest.sweep_verdict import is_evidence, sweep_verdict
+from algo_pipeline.backtest.sweep_verdict import is_evidence, sweep_answer, sweep_verdict
 from algo_pipeline.common.trading_rules import BacktestConfig
 from algo_pipeline.research.backtest_overfitting import BacktestOverfitting, probability_of_backtest_overfitting
 from algo_pipeline.research.sharpe_statistics import SharpeEstimate, deflated_sharpe_ratio, expected_maximum_sharpe
@@ -239,6 +239,17 @@ class TestVerdict:
             "more than luck explains on these hours, but holding the coin has 3.20, so the market's rise alone may "
             "explain it."
         )
+
+    def test_a_few_words_say_the_same(self) -> None:
+        strong = judgement(estimate=SharpeEstimate(3.1 / math.sqrt(365), 1000, 0.0, 5.0), hold_sharpe=1.2)
+        cases = {
+            "luck explains it": judgement(),
+            "better than luck so far": strong,
+            "better than luck, not than holding": dataclasses.replace(strong, hold_sharpe=3.2),
+            "no combination gained": judgement(estimate=SharpeEstimate(-0.02, 1000)),
+            "nothing to judge": judgement(n_traded=0, n_trials=0, best=None, estimate=SharpeEstimate(NAN, 0, NAN, NAN)),
+        }
+        assert {words: sweep_answer(judged) for words, judged in cases.items()} == {words: words for words in cases}
 
     def test_conditions_that_are_not_the_configured_ones_come_first(self) -> None:
         cheap = judgement(
