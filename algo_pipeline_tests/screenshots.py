@@ -21,13 +21,14 @@ from algo_pipeline_tests.web_uis import WebUis, web_uis
 from algo_pipeline_tests.workshop import Workshop
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 MOST_BYTES = 250_000
 _COLOURS = 128
 _GROUPS = ["market_data", "features", "dataset", "training", "backtesting", "promotion", "comparison", "live"]
 _SLUG = "BTC-USD"
+_KEY_METRIC, _FIRST_SCORE_PX = "oos_log_loss_skill", 45 * 50
 _PATIENCE_MS = 120_000
 _SETTLED_MS = 10_000
 
@@ -72,20 +73,21 @@ def show_report(page: Page, scene: Scene) -> None:
 
 
 def show_graph(page: Page, scene: Scene) -> None:
-    """The whole graph with every group open, in all of the window."""
+    """The graph of research with every group open."""
     address = f"{scene.uis.dagster}/asset-groups?expanded={','.join(f'global@global:{name}' for name in _GROUPS)}"
     page.goto(address)
     page.get_by_role("button", name="Hide navigation").click()
-    page.locator("button:has([aria-label=panel_show_right])").first.click()
     page.goto(address)  # only a graph that is opened so is fitted into the window
     page.locator("[style*='--minimal-border: var(--color-accent-green)']").nth(len(_GROUPS)).wait_for()
+    page.locator("button:has([aria-label=panel_show_right])").first.click()
+    page.set_viewport_size({"width": 1180, "height": 1000})  # the room that the list of groups has left
     _settle(page)
 
 
 def show_asset(page: Page, scene: Scene) -> None:
-    """The asset of the backtest, with its figures and pictures."""
+    """The asset of the backtest: its picture and figures."""
     page.goto(f"{scene.uis.dagster}/assets/backtest_report?partition={_SLUG}&view=overview")
-    page.get_by_text("Metadata").first.wait_for()
+    _to_the_top(page.get_by_text("Metadata", exact=True).first)
     _settle(page)
 
 
@@ -98,11 +100,17 @@ def show_run(page: Page, scene: Scene) -> None:
 
 
 def show_comparison(page: Page, scene: Scene) -> None:
-    """Champion and challenger side by side."""
+    """Champion and challenger side by side: what differs, and their scores."""
     _open_mlflow(page, scene)
     experiment, runs = _last_two_runs(scene)
     page.goto(f"{scene.uis.mlflow}/#/compare-runs?runs={json.dumps(runs)}&experiments={json.dumps([experiment])}")
-    page.get_by_text("Comparing 2 Runs").wait_for()
+    page.get_by_role("switch").first.click()
+    names, figures = page.get_by_role("grid").first, page.get_by_role("grid").last
+    names.get_by_role("link").first.wait_for()
+    for side in (figures, names):  # two lists, which scroll together under a wheel alone, and then not quite
+        side.evaluate("(list, top) => { list.scrollTop = top; }", _FIRST_SCORE_PX)
+    names.get_by_text(_KEY_METRIC, exact=True).wait_for()
+    page.get_by_text("Artifacts", exact=True).first.evaluate("place => place.scrollIntoView({block: 'end'})")
     _settle(page)
 
 
@@ -110,8 +118,10 @@ def show_model(page: Page, scene: Scene) -> None:
     """The page of the registered champion: its card."""
     _open_mlflow(page, scene)
     page.goto(f"{scene.uis.mlflow}/#/models")
+    page.get_by_role("button", name="Try it now").click()
     page.get_by_role("link", name=f"algo-pipeline-{_SLUG}").first.click()
-    page.get_by_text("Version 1", exact=False).first.wait_for()
+    page.get_by_role("row").filter(has_text="@ champion").get_by_role("link").first.click()
+    page.get_by_text("Registered At").first.wait_for()
     _settle(page)
 
 
@@ -126,7 +136,7 @@ PICTURES = (
     Picture("dagster-graph", show_graph, 1400, 1000),
     Picture("dagster-asset", show_asset),
     Picture("dagster-run", show_run),
-    Picture("mlflow-compare", show_comparison),
+    Picture("mlflow-compare", show_comparison, 1440, 760),
     Picture("mlflow-model", show_model),
     Picture("dashboard", show_dashboard, 1280, 1500),
     Picture("dashboard-phone", show_dashboard, 390, 844),
@@ -166,6 +176,12 @@ def _save(picture: bytes, path: Path) -> Path:
     size = path.stat().st_size
     assert size < MOST_BYTES, f"{path.name} has {size} bytes; {MOST_BYTES} are allowed: make its window smaller"
     return path
+
+
+def _to_the_top(place: Locator) -> None:
+    """Scroll until a place is the first that is seen."""
+    place.wait_for()
+    place.evaluate("place => place.scrollIntoView({block: 'start'})")
 
 
 def _settle(page: Page) -> None:
