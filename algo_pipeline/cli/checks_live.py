@@ -220,6 +220,8 @@ def trading(settings: Settings, state: LiveState, venue: Venue) -> Iterator[Chec
         yield warn("trading", f"Halted: {state.halted}.", f"When you are ready: {way}")
     for intent in state.open_intents.values():
         yield warn("trading", f"The outcome of {intent.order_id} is unknown.", "The next hourly run asks again.")
+    if venue.broker is None:  # nothing could decide
+        return
     overdue = overdue_hours(state, venue.now(), settings.max_decision_delay)
     if overdue is not None:
         span = f"{minute(overdue.first)} to {minute(overdue.last)} UTC"

@@ -80,11 +80,13 @@ def _services(settings: Settings) -> Iterable[Check]:
     yield from checked("dagster port", partial(machine.dagster_port, settings))
     yield from checked("mlflow port", partial(machine.mlflow_port, settings))
     yield from checked("dashboard port", partial(machine.dashboard_port, settings))
-    yield from checked("mlflow store", partial(stores.mlflow_store, settings))
+    registered = checked("mlflow store", partial(stores.mlflow_store, settings))
+    yield from registered
     yield from checked("ledger", partial(registry.promotion_ledger, settings))
     yield from checked("trials", partial(registry.trial_ledger, settings))
     for symbol in settings.parsed_symbols():
-        yield from checked(f"alias {symbol}", partial(registry.alias, settings, symbol))
+        if all(check.level is not Level.FAIL for check in registered):  # once is enough
+            yield from checked(f"alias {symbol}", partial(registry.alias, settings, symbol))
     from algo_pipeline.defs.instance import dagster_home
 
     store = checked("dagster store", partial(stores.dagster_store, dagster_home(settings)))

@@ -13,6 +13,7 @@ from algo_pipeline.common.urls import masked_url, secrets_of_url, without_passwo
 
 _SERVERS = ("http://", "https://")
 _OPENING_S = 120.0
+_OTHER_SCHEMA = "out-of-date database schema"
 _NO_DRIVER = (
     "Check ALGO_TRADER_MLFLOW_TRACKING_URI: PostgreSQL's is postgresql+psycopg2://USER:PASSWORD@HOST/NAME, and "
     "pip install 'algo-pipeline[server]' brings its driver."
@@ -65,6 +66,11 @@ class StoreAddress:
 
     def failure(self, error: Exception) -> RegistryError:
         """An error of the store in our words, without the password."""
+        if _OTHER_SCHEMA in str(error):
+            return RegistryError(
+                f"The model registry at {masked_url(self.uri)} was made by another version of MLflow than this one.",
+                f"Keep a copy of it, then bring it to this version: mlflow db upgrade {masked_url(self.uri)}",
+            )
         first_line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         message = f"The model registry at {masked_url(self.uri)} failed: {without_passwords(first_line, self.uri)}."
         if isinstance(error, ImportError):

@@ -25,6 +25,7 @@ from algo_pipeline.common.locks import file_lock, lock_holder
 from algo_pipeline.defs.instance import open_instance
 from algo_pipeline.defs.live_automation import hourly_decision
 from algo_pipeline.live.state import LiveState, fold
+from algo_pipeline.registry.store_address import StoreAddress
 from algo_pipeline.registry.trials import Forecast, Trial, TrialKind, TrialLedger
 from algo_pipeline.sandbox.faults import Fault, FaultKind
 from algo_pipeline_tests.cli.ended import Command
@@ -274,6 +275,20 @@ class TestMachine:
             check = found()["mlflow store"]
         assert (check["level"], check["code"]) == ("FAIL", "locked")
         assert f"locked for writing by process {os.getpid()} (" in check["message"]
+
+    def test_a_store_of_another_version_says_how_to_bring_it_here(self, live: LiveShop) -> None:
+        uri = f"sqlite:///{live.shop.mlflow_db}"
+        told = StoreAddress(uri).failure(Exception("Detected out-of-date database schema (found version a, but b)"))
+        assert "made by another version of MLflow" in told.message
+        assert told.remedy.endswith(f"mlflow db upgrade {uri}")
+
+    def test_a_store_that_fails_is_told_once(self, live: LiveShop, found: Found) -> None:
+        live.deploy()
+        live.shop.mlflow_db.parent.mkdir()
+        live.shop.mlflow_db.write_text("this is no database, and long enough to be told from an empty one " * 20)
+        checks = found()
+        assert checks["mlflow store"]["level"] == "FAIL"
+        assert "alias BTC/USD" not in checks
 
     def test_a_dagster_store_that_is_locked_is_told_and_not_waited_for(self, live: LiveShop, found: Found) -> None:
         with open_instance(live.settings):
