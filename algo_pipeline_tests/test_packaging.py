@@ -22,12 +22,19 @@ _BUILD = "import setuptools.build_meta as build, sys; build.build_wheel(sys.argv
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel, built from a copy without anything that lies about in a checkout, as an installer unpacks it."""
-    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a wheel is built from, without anything else that lies about in a checkout."""
+    source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(_ROOT / name, source)
     shutil.copytree(_ROOT / "algo_pipeline", source / "algo_pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    return source
+
+
+@pytest.fixture(scope="module")
+def unpacked(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel as an installer unpacks it."""
+    folder = tmp_path_factory.mktemp("wheel")
     built = subprocess.run(
         [sys.executable, "-c", _BUILD, folder], check=False, cwd=source, capture_output=True, text=True, timeout=100
     )
@@ -53,13 +60,9 @@ def _run(unpacked: Path, folder: Path, code: str, *arguments: str) -> subprocess
     )
 
 
-def test_it_holds_the_package_and_nothing_else(unpacked: Path) -> None:
+def test_it_holds_the_package_and_nothing_else(source: Path, unpacked: Path) -> None:
     made = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
-    wanted = {
-        path.relative_to(_ROOT).as_posix()
-        for path in (_ROOT / "algo_pipeline").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    wanted = {path.relative_to(source).as_posix() for path in (source / "algo_pipeline").rglob("*") if path.is_file()}
     assert {name for name in made if ".dist-info/" not in name} == wanted
     assert {"algo_pipeline/py.typed", "algo_pipeline/defs/dagster.yaml"} <= made
 
