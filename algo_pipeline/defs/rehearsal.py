@@ -15,8 +15,10 @@ from algo_pipeline.common.time import BAR, to_utc
 from algo_pipeline.common.types import Symbol
 from algo_pipeline.defs.live_account import runner_lock
 from algo_pipeline.defs.live_runs import run_hours
+from algo_pipeline.defs.partitions import HOURS
 from algo_pipeline.defs.replay import TICK_AFTER_CLOSE
 from algo_pipeline.defs.sandbox_clock import SandboxClock
+from algo_pipeline.defs.trading import partition_key
 from algo_pipeline.live.journal import Journal
 from algo_pipeline.live.lines import JournalLine
 from algo_pipeline.live.state import StateStore
@@ -62,6 +64,7 @@ def rehearse(definitions: dg.Definitions, settings: Settings, hours: int) -> Reh
     symbols = settings.parsed_symbols()
     first = _first_bar(settings, symbols)
     last = first + (hours - 1) * BAR
+    require_live_hours(first, last)
     bars = sandbox_bars(settings, symbols, last + 2 * BAR)
     short = [str(symbol) for symbol, frame in bars.items() if frame.index[-1] <= last]
     if short:
@@ -83,6 +86,18 @@ def rehearse(definitions: dg.Definitions, settings: Settings, hours: int) -> Reh
                 lambda bar: clock.set(bar + BAR + TICK_AFTER_CLOSE),
             )
     return Rehearsal(first, last, Journal(settings.artifacts_dir / "live").read())
+
+
+def require_live_hours(first: pd.Timestamp, last: pd.Timestamp) -> None:
+    """ConfigValueError unless both bars are partitions of the live assets."""
+    for bar in (first, last):
+        if not HOURS.has_partition_key(partition_key(bar)):
+            known_from = HOURS.get_first_partition_key()
+            raise ConfigValueError(
+                f"A rehearsal needs hours from {known_from} UTC to now; it would decide on the bar of "
+                f"{bar:%Y-%m-%d %H:%M}, an hour after the champions' training.",
+                "Train to a time between them: algo-pipeline research --until TIME.",
+            )
 
 
 def _first_bar(settings: Settings, symbols: tuple[Symbol, ...]) -> pd.Timestamp:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,6 +21,7 @@ from algo_pipeline.common.types import Symbol
 from algo_pipeline.live.events import DETAIL_KEYS, Entry, Event
 
 FIRST_PREVIOUS = "0" * 64
+_ISO_WITH_ZONE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 _ENTRY_KEYS = ("timestamp", "symbol", "event", "signal", "prob", "action", "order_id", "details")
 _KEYS = (*_ENTRY_KEYS, "at", "seq", "previous")
@@ -106,7 +108,9 @@ def parse_line(text: bytes, start: int) -> JournalLine:
 
 def utc(text: Any) -> pd.Timestamp:
     """A time with a zone, in UTC and nanoseconds; ValueError if it is none."""
-    stamp = pd.Timestamp(text)
+    # pandas guesses at words and at unknown zones; a damaged line is to be refused.
+    is_told = not isinstance(text, str) or _ISO_WITH_ZONE.fullmatch(text)
+    stamp = pd.Timestamp(text if is_told else None)
     if stamp.tzinfo is None:  # as NaT has none
         raise ValueError(f"a time with its zone is expected, found {text!r}")
     return stamp.as_unit("ns").tz_convert("UTC")
