@@ -45,7 +45,7 @@ demo: setup  ## The whole graph on simulated bars, then a day of live decisions 
 run: setup  ## The same on real Binance data: make run SYMBOLS=BTC/USD
 	@$(RUN_ENV) $(BIN)/algo-pipeline research
 
-ui: setup  ## Dagster and MLflow web UIs on 127.0.0.1; DEMO=1 shows the demo's.
+ui: setup  ## Dagster and MLflow web UIs and the live dashboard on 127.0.0.1; DEMO=1 shows the demo's.
 	@$(UI_ENV) exec $(BIN)/algo-pipeline ui
 
 test: setup  ## Run the test suite.

@@ -110,7 +110,7 @@ def utc(text: Any) -> pd.Timestamp:
     """A time with a zone, in UTC and nanoseconds; ValueError if it is none."""
     # pandas guesses at words and at unknown zones; a damaged line is to be refused.
     is_told = not isinstance(text, str) or _ISO_WITH_ZONE.fullmatch(text)
-    stamp = pd.Timestamp(text if is_told else None)
+    stamp = pd.Timestamp(text if is_told else "NaT")
     if stamp.tzinfo is None:  # as NaT has none
         raise ValueError(f"a time with its zone is expected, found {text!r}")
     return stamp.as_unit("ns").tz_convert("UTC")
