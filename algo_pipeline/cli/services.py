@@ -68,9 +68,11 @@ def serve(settings: Settings, home: Path) -> None:
 
 def _links(settings: Settings) -> tuple[str, ...]:
     """Where everything is, a line each, in columns."""
+    # Without the parameter MLflow opens with its pages for language models.
+    runs = f"http://{HOST}:{settings.mlflow_port}/#/experiments?workflowType=machine_learning"
     rows = (
         ("Dagster", f"http://{HOST}:{settings.dagster_port}/assets", "assets, runs, schedules"),
-        ("MLflow", f"http://{HOST}:{settings.mlflow_port}", "runs and models: press Model training, top left"),
+        ("MLflow", runs, "runs and models"),
         ("Dashboard", f"http://{HOST}:{settings.dashboard_port}", "the live account: equity, decisions, risk, costs"),
     )
     name_width, url_width = (max(len(row[place]) for row in rows) for place in (0, 1))
