@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from algo_pipeline.common.errors import AlgoPipelineError
+from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, OtherCodeError
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.types import FloatArray, Symbol
+from algo_pipeline.common.user_classes import line_of
 from algo_pipeline.data.feature_check import FeatureCheck
 from algo_pipeline.data.feature_choice import volatility_of
 from algo_pipeline.registry.bundle import ChampionBundle
@@ -48,20 +50,21 @@ class DeployedChampion:
     CorruptFileError
         If the bundle wants other features than this program computes, or says of them what can't be read.
     OtherCodeError
-        If it was made by a class of the user's own that is not at hand as it was.
+        If it was made by a class of the user's own that is not at hand as it was, or that breaks.
     """
 
     def __init__(self, bundle: ChampionBundle, own: Collection[str] = ()) -> None:
-        self.features = bundle_features(bundle, own)
+        with _refusing_what_breaks(bundle):
+            self.features = bundle_features(bundle, own)
+            self.own_label = bundle_own_label(bundle, own)
+            self.strategy = bundle_strategy(bundle, own)
+            bundle_trusted_types(bundle, own)
         self.feature_check = _read(bundle, "feature_check", FeatureCheck.from_document)
-        self.own_label = bundle_own_label(bundle, own)
-        bundle_trusted_types(bundle, own)
         self._bundle, self._own = bundle, own
         self.symbol = Symbol.parse(bundle.symbol)
         self.source, self.venue_symbol = bundle.source, bundle.venue_symbol
         self.sha256 = bundle.sha256
         self.model_version = bundle.model_version
-        self.strategy = bundle_strategy(bundle, own)
         self.base_rate = 0.5 if bundle.base_rate is None else bundle.base_rate
         self.trading = bundle.trading.value
         self.label = bundle.label
@@ -110,6 +113,20 @@ class DeployedChampion:
     @cached_property
     def _scorer(self) -> BundleScorer:
         return bundle_estimator(self._bundle, self._own)
+
+
+@contextmanager
+def _refusing_what_breaks(bundle: ChampionBundle) -> Iterator[None]:
+    """Whatever a user's class breaks with when it is made is a bundle that can't be used: one symbol's, and no more."""
+    try:
+        yield
+    except (CorruptFileError, OtherCodeError):
+        raise
+    except Exception as error:
+        what = error.message if isinstance(error, AlgoPipelineError) else f"{type(error).__name__}: {error}."
+        raise OtherCodeError(
+            f"The champion bundle of {bundle.symbol} can't be used. {line_of(error)}{what}", "Correct it there."
+        ) from error
 
 
 def _read(bundle: ChampionBundle, name: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:

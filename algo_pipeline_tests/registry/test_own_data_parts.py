@@ -147,6 +147,19 @@ def test_it_is_refused_where_the_source_is_another(made: Made, part: str) -> Non
         DeployedChampion(replace(made.bundle, recipe_document=document), OWN)
 
 
+@pytest.mark.parametrize(("part", "broken"), [(Small, "__init__"), (Small, "specs"), (UpInThree, "name")])
+@pytest.mark.parametrize("error", [RuntimeError, KeyError, OSError])
+def test_it_is_refused_where_a_class_breaks_when_it_is_made(
+    made: Made, monkeypatch: pytest.MonkeyPatch, part: type, broken: str, error: type[Exception]
+) -> None:
+    def breaks(self: object) -> object:
+        raise error("weights.csv is not there")
+
+    monkeypatch.setattr(part, broken, breaks if broken == "__init__" else property(breaks))
+    with pytest.raises((OtherCodeError, CorruptFileError), match=r"The .*of BTC/USD.*weights.csv is not there"):
+        DeployedChampion(made.bundle, OWN)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
