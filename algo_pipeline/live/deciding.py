@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import pandas as pd
@@ -12,7 +12,7 @@ from loguru import logger
 
 from algo_pipeline.common.time import BAR
 from algo_pipeline.common.types import Side, Signal, Symbol
-from algo_pipeline.interfaces.strategy import Outlook
+from algo_pipeline.interfaces.strategy import Outlook, StrategyInterface
 from algo_pipeline.live import entries
 from algo_pipeline.live.alerts import Severity
 from algo_pipeline.live.champion import BarFeed, BarView, Champion, PriceCheck, Watch, outlook_of
@@ -26,11 +26,20 @@ from algo_pipeline.live.session import Session
 from algo_pipeline.live.state import BarRecord, DecisionRecord
 from algo_pipeline.live.telling import tell_of_stale_holding
 from algo_pipeline.live.watching import Watching
-from algo_pipeline.strategy.own import require_sound
-from algo_pipeline.strategy.signal_to_trade import Action
+from algo_pipeline.strategy.own import answered
+from algo_pipeline.strategy.signal_to_trade import Action, ThresholdStrategy
 
 _SIDES: Mapping[str, Side] = {"enter": Side.BUY, "exit": Side.SELL}
 _UNKNOWN = Outlook(math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class _Says:
+    """What a champion says of a bar; without a probability, why."""
+
+    outlook: Outlook = _UNKNOWN
+    strategy: StrategyInterface = field(default_factory=ThresholdStrategy)
+    why_nothing: str | None = None
 
 
 class Deciding:
@@ -117,16 +126,17 @@ class Deciding:
         state, champion = self._session.state, self._champions.get(symbol)
         held = Decimal(self._mark["holdings"].get(str(symbol), "0"))
         close = self._mark["closes"].get(str(symbol))
-        outlook, why = self._outlook(symbol, champion) if price.may_be_traded else (_UNKNOWN, None)
+        says = self._says(symbol, champion) if price.may_be_traded else _Says()
         view = SymbolView(
             symbol,
             0.0 if close is None else float(close),
             held,
             why_no_bar=price.why_not_traded,
-            probability=outlook.probability,
-            base_rate=outlook.base_rate,
-            volatility=outlook.volatility,
-            why_no_probability=why,
+            probability=says.outlook.probability,
+            base_rate=says.outlook.base_rate,
+            volatility=says.outlook.volatility,
+            strategy=says.strategy,
+            why_no_probability=says.why_nothing,
             bars_since_exit=_bars_since(price.view, state.last_exit_bar.get(symbol)),
             exits_only=champion is not None and champion.trading != "on",
             exiting=symbol in state.exiting,
@@ -134,29 +144,28 @@ class Deciding:
             no_entry=self._why_no_entry() or self._watching.abstention(symbol),
         )
         self._tell_if_stale(view, price)
-        return view if champion is None else replace(view, strategy=champion.strategy)
+        return view
 
-    def _outlook(self, symbol: Symbol, champion: Champion | None) -> tuple[Outlook, str | None]:
-        """What the strategy is shown; without a probability, why. A failure must not keep another symbol waiting."""
+    def _says(self, symbol: Symbol, champion: Champion | None) -> _Says:
+        """What the champion says of the bar. A failure must not keep another symbol waiting."""
         if champion is None:
-            return _UNKNOWN, "no champion is deployed"
+            return _Says(why_nothing="no champion is deployed")
         try:
             features = self._feed.features(symbol, self._bar)
             self._features_exact[symbol] = features.exact
             if features.row is None:
-                return _UNKNOWN, features.reason or "no features"
+                return _Says(why_nothing=features.reason or "no features")
             outlook = outlook_of(champion, features.row)
-            is_known = 0.0 <= outlook.probability <= 1.0
-            if is_known:
-                require_sound(champion.strategy, outlook, self._session.rules.trading.round_trip_cost)
+            if not 0.0 <= outlook.probability <= 1.0:
+                return _Says(why_nothing=features.reason or "a feature is not known")
+            strategy = answered(champion.strategy, outlook, self._session.rules.trading.round_trip_cost)
         except Exception as error:
             logger.exception("No probability of {}", symbol)
             self._session.alert(Severity.CRITICAL, "no_probability", f"{symbol}: no probability", repr(error))
-            return _UNKNOWN, f"no probability: {type(error).__name__}, told in the log"  # the log masks secrets
-        if not is_known:
-            return _UNKNOWN, features.reason or "a feature is not known"
+            # The log masks secrets.
+            return _Says(why_nothing=f"no probability: {type(error).__name__}, told in the log")
         self._watching.look(champion, features.row, outlook.probability)
-        return outlook, None
+        return _Says(outlook, strategy)
 
     def _why_no_order(self, symbol: Symbol) -> str | None:
         for intent in self._session.state.open_intents.values():

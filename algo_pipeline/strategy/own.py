@@ -7,8 +7,9 @@ it returned, and before an hour of live trading rests on it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def assess_bars(strategy: StrategyInterface, outlooks: Outlooks, round_trip_cost
     if is_built_in(strategy):
         return strategy.assess_bars(outlooks, round_trip_cost)
     with _naming(strategy):
-        _require_band(strategy, round_trip_cost)
+        _required_band(strategy, round_trip_cost)
         found = Assessments(*strategy.assess_bars(outlooks, round_trip_cost))
         n_bars = len(outlooks.probability)
         _require_values(strategy, "scores", found.scores, (n_bars,))
@@ -43,12 +44,63 @@ def assess_bars(strategy: StrategyInterface, outlooks: Outlooks, round_trip_cost
         return found
 
 
-def require_sound(strategy: StrategyInterface, outlook: Outlook, round_trip_cost: float) -> None:
-    """Ask a user's strategy all that a live decision will ask of it; ConfigValueError if an answer can't be used."""
+@dataclass(frozen=True, slots=True)
+class Answered(StrategyInterface):
+    """What a user's strategy has said of one outlook: a decision rests on that, and asks no code of the user's again.
+
+    Parameters
+    ----------
+    answer : Assessment
+        Of the outlook, a score and a size limit.
+    limits : Band
+        The scores between which it HOLDs.
+    words : str
+        Why.
+    details : mapping of str to float
+        What it computed.
+    """
+
+    answer: Assessment
+    limits: Band
+    words: str
+    details: Mapping[str, float]
+
+    def band(self, round_trip_cost: float) -> Band:
+        """As answered."""
+        return self.limits
+
+    def assess(self, outlook: Outlook, round_trip_cost: float) -> Assessment:
+        """As answered."""
+        return self.answer
+
+    def explain(self, outlook: Outlook, round_trip_cost: float) -> str:
+        """As answered."""
+        return self.words
+
+    def figures(self, outlook: Outlook, round_trip_cost: float) -> Mapping[str, float]:
+        """As answered."""
+        return self.details
+
+    def parameters(self) -> Mapping[str, float]:
+        """None: it is an answer, and makes no strategy again."""
+        return {}
+
+
+def answered(strategy: StrategyInterface, outlook: Outlook, round_trip_cost: float) -> StrategyInterface:
+    """Ask a user's strategy once for all that a live decision rests on; one of ours is returned as it is.
+
+    A decision is made in several steps, with the kill switch and other symbols among them: none may meet a strategy
+    that answers once, and breaks or says otherwise when it is asked again.
+
+    Raises
+    ------
+    ConfigValueError
+        If an answer can't be used.
+    """
     if is_built_in(strategy):
-        return
+        return strategy
     with _naming(strategy):
-        _require_band(strategy, round_trip_cost)
+        band = _required_band(strategy, round_trip_cost)
         made = Assessment(*strategy.assess(outlook, round_trip_cost))
         if not _are_floats(made):
             raise _failed(strategy, "score and size limit must be of type float", f"found {made!r}")
@@ -57,9 +109,10 @@ def require_sound(strategy: StrategyInterface, outlook: Outlook, round_trip_cost
         words: object = strategy.explain(outlook, round_trip_cost)
         if not isinstance(words, str):
             raise _failed(strategy, "explain must return words", f"found {words!r}")
-        figures = strategy.figures(outlook, round_trip_cost)
+        figures = dict(strategy.figures(outlook, round_trip_cost))
         if not all(_is_finite(value) for value in figures.values()):
             raise _failed(strategy, "figures must be finite numbers", f"found {figures!r}")
+        return Answered(made, band, words, figures)
 
 
 def scalar_differences(
@@ -98,10 +151,11 @@ def _same(alone: Assessment, score: float, size_limit: float) -> bool:
     return alone.score == score and alone.size_limit == size_limit
 
 
-def _require_band(strategy: StrategyInterface, round_trip_cost: float) -> None:
+def _required_band(strategy: StrategyInterface, round_trip_cost: float) -> Band:
     band = Band(*strategy.band(round_trip_cost))
     if not (_are_floats(band) and band.exit <= band.enter):
         raise _failed(strategy, "a band of two floats is expected, exit at or below enter", f"found {band!r}")
+    return band
 
 
 def _require_values(strategy: StrategyInterface, what: str, values: object, *shapes: tuple[int, ...]) -> None:

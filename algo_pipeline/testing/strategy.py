@@ -17,7 +17,7 @@ from algo_pipeline.common.types import FloatArray
 from algo_pipeline.common.user_classes import user_class_reference
 from algo_pipeline.interfaces.strategy import Assessments, Outlook, Outlooks, StrategyInterface
 from algo_pipeline.strategy.catalog import strategy_document, strategy_from_document
-from algo_pipeline.strategy.own import assess_bars, require_sound, scalar_differences
+from algo_pipeline.strategy.own import answered, assess_bars, scalar_differences
 from algo_pipeline.testing.parity import live_differences
 
 _COSTS = (0.0, 0.006, 0.05)
@@ -71,7 +71,7 @@ class StrategyContract(ABC):
                 strategy = self.make()
                 self._of_many(outlooks, cost)
                 for at in np.flatnonzero(~np.isnan(outlooks.probability)):
-                    require_sound(strategy, _outlook(outlooks, int(at)), cost)
+                    answered(strategy, _outlook(outlooks, int(at)), cost)
                 assert strategy.describe(cost), "describe must return words"
 
     def test_it_remembers_nothing_and_looks_at_no_other_bar(self) -> None:

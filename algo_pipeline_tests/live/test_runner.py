@@ -20,6 +20,7 @@ from algo_pipeline.common.errors import (
     TransientSourceError,
     UnknownSymbolError,
 )
+from algo_pipeline.interfaces.strategy import Assessment, Band, Outlook, StrategyInterface
 from algo_pipeline.live.alerts import Severity
 from algo_pipeline.live.champion import BarView
 from algo_pipeline.live.events import Event
@@ -27,6 +28,32 @@ from algo_pipeline.live.session import Session
 from algo_pipeline_tests.live.harness import BTC, ETH, Fault, Filling, World, broken_promises, lost_orders
 from algo_pipeline_tests.live.lines import mark
 from algo_pipeline_tests.live.worlds import LIVE, hour, one_entry, scripted
+
+
+class Tiring(StrategyInterface):
+    """A user's strategy that answers so many times, and breaks; and says less each time."""
+
+    def __init__(self, answers: int, step: float = 0.0) -> None:
+        self.left, self.score, self.step = answers, 0.5, step
+
+    def band(self, round_trip_cost: float) -> Band:
+        return Band(0.1, 0.0)
+
+    def assess(self, outlook: Outlook, round_trip_cost: float) -> Assessment:
+        self.left -= 1
+        if self.left < 0:
+            raise ConnectionError("too many requests")
+        self.score += self.step
+        return Assessment(self.score - self.step, 0.1)
+
+    def explain(self, outlook: Outlook, round_trip_cost: float) -> str:
+        return f"score {self.assess(outlook, round_trip_cost).score}" if not self.step else "once"
+
+    def figures(self, outlook: Outlook, round_trip_cost: float) -> dict[str, float]:
+        return super().figures(outlook, round_trip_cost) if not self.step else {"score": 0.5}
+
+    def parameters(self) -> dict[str, float]:
+        return {}
 
 
 def decisions(world: World, bar: pd.Timestamp) -> dict[str, tuple[str, str]]:
@@ -335,6 +362,16 @@ class TestMark:
         assert world.state.killed_at == hour(2)
         assert not any(world.broker.held.values())
 
+    @pytest.mark.parametrize("answers", range(6))
+    def test_neither_does_a_strategy_that_breaks_when_it_is_asked_again(self, tmp_path, answers):
+        world = scripted(tmp_path, {BTC: [0.7, 0.5, 0.5]}, {BTC: [100.0, 100.0, 40.0, 40.0, 40.0]})
+        world.tick(hour(0))
+        world.tick(hour(1))
+        world.champions[BTC].own_strategy = Tiring(answers)
+        world.tick(hour(2))
+        assert world.state.killed_at == hour(2)
+        assert not any(world.broker.held.values())
+
     def test_a_crazy_bar_neither_marks_nor_trades_nor_kills(self, tmp_path):
         world = scripted(tmp_path, {BTC: [0.7, 0.5, 0.3, 0.5]}, {BTC: [100.0, 100.0, 1.0, 100.0, 100.0, 100.0]})
         world.rules = replace(world.rules, price_band_bps=2500.0)
@@ -463,6 +500,13 @@ class TestChampion:
         world.tick(hour(0))
         assert decisions(world, hour(0)) == {"BTC/USD": ("HOLD", "none"), "ETH/USD": ("LONG", "enter")}
         assert "no_probability" in world.alerts.codes
+
+    def test_a_decision_rests_on_one_answer_of_a_strategy_that_says_something_else_each_time(self, tmp_path):
+        world = scripted(tmp_path, {BTC: [0.7]})
+        world.champions[BTC].own_strategy = Tiring(1, step=-1.0)
+        world.tick(hour(0))
+        (line,) = world.lines_of(Event.DECISION)
+        assert (line.signal, line.details["strategy"]) == ("LONG", {"score": 0.5})
 
     def test_one_that_learnt_from_simulated_bars_trades_on_loopback_only(self, tmp_path):
         world = one_entry(tmp_path)

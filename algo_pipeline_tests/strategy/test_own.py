@@ -9,7 +9,7 @@ import pytest
 from algo_pipeline.common.errors import ConfigValueError
 from algo_pipeline.common.types import FloatArray
 from algo_pipeline.interfaces.strategy import Assessment, Assessments, Band, Outlook, Outlooks, StrategyInterface
-from algo_pipeline.strategy.own import assess_bars, require_sound, scalar_differences
+from algo_pipeline.strategy.own import answered, assess_bars, scalar_differences
 from algo_pipeline.strategy.signal_to_trade import ThresholdStrategy
 
 COST = 0.006
@@ -80,7 +80,7 @@ def _floats(*values: float) -> FloatArray:
 def test_sound_answers_are_taken_as_they_are() -> None:
     found = assess_bars(Own(), OUTLOOKS, COST)
     np.testing.assert_array_equal(found.scores, PROBABILITY - 0.5)
-    require_sound(Own(figures={"edge": 0.1}), Outlook(0.7), COST)
+    answered(Own(figures={"edge": 0.1}), Outlook(0.7), COST)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_a_backtest_can_t_run_on_is_refused_with_the_name_of_the_class(stra
 )
 def test_what_an_hour_can_t_rest_on_is_refused(strategy: Own, told: str) -> None:
     with pytest.raises(ConfigValueError, match=told):
-        require_sound(strategy, Outlook(0.7), COST)
+        answered(strategy, Outlook(0.7), COST)
 
 
 def test_bars_that_are_assessed_otherwise_alone_are_found() -> None:
@@ -139,7 +139,7 @@ def test_three_methods_are_enough_for_a_strategy() -> None:
     strategy = Small()
     found = assess_bars(strategy, OUTLOOKS, COST)
     assert scalar_differences(strategy, OUTLOOKS, found, COST) == ()
-    require_sound(strategy, Outlook(0.7), COST)
+    answered(strategy, Outlook(0.7), COST)
     said = [strategy.explain(Outlook(probability), COST) for probability in (0.7, 0.503, 0.4)]
     assert said == ["score 0.2 >= 0.006", "score 0.003 between 0 and 0.006", "score -0.1 <= 0"]
     assert strategy.figures(Outlook(0.7), COST) == {"score": pytest.approx(0.2)}
