@@ -7,9 +7,11 @@ from urllib.parse import unquote
 
 from algo_pipeline.common.logger import MASK
 
-# A password stands between user and host, or is an option of the database's client.
+# A password stands between user and host, or is an option of the database's client. In a database's URL any sign may be
+# in it unescaped, as SQLAlchemy reads it; before a web server's host no slash may.
 _PASSWORDS = (
-    re.compile(r"(?<=://)(?P<before>[^/?#@:]*:)(?P<password>[^/?#]+)(?P<after>@)"),
+    re.compile(r"(?<=://)(?<!http://)(?<!https://)(?P<before>[^/:]*:)(?P<password>[^@]+(?:@[^@/?#]+)*)(?P<after>@)"),
+    re.compile(r"(?:(?<=http://)|(?<=https://))(?P<before>[^/?#@:]*:)(?P<password>[^/?#]+)(?P<after>@)"),
     re.compile(r"(?<=[?&])(?P<before>(?:ssl)?password=)(?P<password>[^&#]+)(?P<after>)"),
 )
 
