@@ -24,11 +24,12 @@ class Texts:
 
     def page(self, view: View, *, is_served: bool = True, refreshes: bool = False) -> str:
         """The page."""
-        return self._masker.mask(render_page(view, self._max_orders_per_day, is_served=is_served, refreshes=refreshes))
+        page = render_page(view, self._max_orders_per_day, is_served=is_served, refreshes=refreshes)
+        return _encodable(self._masker.mask(page), "replace")
 
     def data(self, view: View) -> str:
         """``data.json``."""
-        return self._masker.mask(to_json(view_document(view)))
+        return _encodable(self._masker.mask(to_json(view_document(view))), "backslashreplace")
 
     def metrics(self, view: View, accept: str) -> tuple[str, str]:
         """Content type and text for Prometheus."""
@@ -36,3 +37,8 @@ class Texts:
 
         content_type, text = render_metrics(view, accept)
         return content_type, self._masker.mask(text.decode())
+
+
+def _encodable(text: str, errors: str) -> str:
+    """The text without half surrogate pairs, which journal and alerts may hold and no page can."""
+    return text.encode("utf-8", errors).decode()

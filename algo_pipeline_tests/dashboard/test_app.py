@@ -159,6 +159,14 @@ class TestWhatNeverLeavesIt:
         assert "<img" not in page
         assert "&lt;script&gt;" in page
 
+    def test_half_a_surrogate_pair_from_outside_ends_no_page(self, empty: DiskAccount) -> None:
+        empty.write(*traded())
+        empty.alert("the file \udcff.csv is missing")
+        with empty.served() as browser:
+            page, data = browser.get("/"), browser.get("/data.json")
+        assert "the file ?.csv is missing" in page.text
+        assert [each["title"] for each in data.json()["alerts"]] == ["the file \udcff.csv is missing"]
+
     def test_a_defect_is_told_to_the_log_and_not_to_the_reader(
         self, account: DiskAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
