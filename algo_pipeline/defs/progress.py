@@ -1,6 +1,7 @@
 """A logger for runs started from the shell: a line per asset and one on its checks, not Dagster's event stream."""
 
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -116,10 +117,15 @@ class ProgressHandler(logging.Handler):
 
     def _write(self, name: str, text: str) -> None:
         now = datetime.now().astimezone().strftime("%H:%M:%S")
-        click.echo(f"{now} {self._title}  {name:<{_NAME_WIDTH}} {text}".rstrip(), err=True)
+        _show(f"{now} {self._title}  {name:<{_NAME_WIDTH}} {text}".rstrip())
 
     def _write_untimed(self, text: str) -> None:
-        click.echo(f"{'':{_CLOCK_WIDTH}} {self._title}  {text}", err=True)
+        _show(f"{'':{_CLOCK_WIDTH}} {self._title}  {text}")
+
+
+def _show(line: str) -> None:
+    # With err=True click writes past a stream that stands in for stderr, such as the one that keeps lines above a bar.
+    click.echo(line, file=sys.stderr)
 
 
 def _not_asked(n_checks: int) -> str:

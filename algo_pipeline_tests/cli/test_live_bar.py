@@ -27,6 +27,16 @@ with shown_progress(quiet=False):
 print("the result")
 """
 
+_LOGGED = """
+from algo_pipeline.cli.live_bar import shown_progress
+from algo_pipeline.common.progress import tell
+from algo_pipeline.defs.progress import ProgressHandler
+import logging
+with shown_progress(quiet=False):
+    tell("BTC/USD features")
+    ProgressHandler("BTC/USD").handle(logging.makeLogRecord({"levelno": logging.INFO, "msg": "features are made"}))
+"""
+
 
 def _on_a_terminal(code: str) -> tuple[str, str]:
     """Run with stderr on a terminal; what stdout, a pipe, and the terminal got."""
@@ -51,6 +61,11 @@ def test_a_terminal_gets_a_bar_that_leaves_only_the_lines_behind_and_stdout_only
     assert "a line" in shown
     assert "\x1b[?25h" in shown  # the cursor is back
     assert shown.rstrip("\r\n").endswith("\x1b[2K")  # the bar's line is cleared
+
+
+def test_the_line_of_an_asset_stands_above_the_bar_and_not_behind_it() -> None:
+    _, shown = _on_a_terminal(_LOGGED)
+    assert "\r\x1b[2K         BTC/USD  features are made\r\n" in shown
 
 
 def test_without_a_terminal_there_is_no_control_character(capsys: pytest.CaptureFixture[str]) -> None:
