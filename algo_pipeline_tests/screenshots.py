@@ -232,6 +232,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; all if none is given")
     parser.add_argument("--to", type=Path, default=IMAGES, metavar="FOLDER")
     arguments = parser.parse_args()
+    arguments.to.mkdir(parents=True, exist_ok=True)
     for path in take(arguments.to, arguments.names or names):
         print(f"{path.stat().st_size / 1_000:6.0f} kB  {path}")  # noqa: T201
 
