@@ -80,7 +80,9 @@ def _opened(home: Path) -> dg.DagsterInstance:
 def names_a_store(home: Path) -> bool:
     """Whether ``dagster.yaml`` names another store than SQLite files in the home, a database on a server for one."""
     path = home / "dagster.yaml"
-    return path.exists() and any(line.startswith("storage:") for line in path.read_text("utf-8").splitlines())
+    return path.exists() and any(
+        line.startswith("storage:") for line in path.read_text("utf-8", "replace").splitlines()
+    )
 
 
 def register_symbols(settings: Settings) -> None:

@@ -47,6 +47,17 @@ class TestDecide:
                 assert event.asset_materialization is not None
                 assert event.asset_materialization.partition == "2024-01-02-00:00"
 
+    def test_it_ends_well_where_dagster_cant_be_told(self, live: LiveShop, command: Command) -> None:
+        live.deploy()
+        store = live.shop.artifacts / "dagster" / "history" / "runs.db"
+        store.parent.mkdir(parents=True, exist_ok=True)
+        store.write_bytes(b"no database" * 400)
+        ended = command("decide")
+        assert ended.code == 0
+        assert "filled" in ended.out
+        assert "Dagster could not be told of it" in ended.err
+        assert live.orders() == 1
+
     def test_again_it_places_nothing(self, live: LiveShop, command: Command) -> None:
         live.deploy()
         command("decide")

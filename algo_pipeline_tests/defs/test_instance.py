@@ -33,6 +33,14 @@ def test_a_home_with_a_file_of_settings_is_used_as_it_is(shop: Workshop) -> None
     assert "database" in dagster_store(home).message
 
 
+def test_a_file_of_settings_that_is_no_text_is_told_as_such(shop: Workshop) -> None:
+    home = shop.artifacts / "dagster"
+    home.mkdir(parents=True)
+    (home / "dagster.yaml").write_bytes(b"\x9e\x00\xff")
+    with shop.active() as settings, pytest.raises(StorageError, match="could not be opened"), open_instance(settings):
+        pass
+
+
 @pytest.mark.parametrize(("deployed", "remedy"), [(True, "the database of dagster.yaml"), (False, "free disk space")])
 def test_a_store_that_cant_be_opened_is_told_with_what_helps_there(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch, deployed: bool, remedy: str
