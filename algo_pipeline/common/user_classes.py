@@ -13,11 +13,13 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TypeGuard, TypeVar
 
 from algo_pipeline.common.errors import AlgoPipelineError, ConfigValueError, OtherCodeError, SettingsError
@@ -166,7 +168,8 @@ def _import(name: str, setting: str) -> ModuleType:
         is_known = hasattr(sys.modules.get(name), _LOADED_SOURCE)
         try:
             source = None if is_known else _source_of(name)
-            module = importlib.import_module(name)
+            with _compiled_anew(name):
+                module = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
                 raise _no_module(name, setting) from None
@@ -192,6 +195,42 @@ def _working_folder_if_needed(name: str) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(folder)
+
+
+@contextmanager
+def _compiled_anew(name: str) -> Iterator[None]:
+    """Let a module be compiled from its file: a kept compilation may be of another source of the same time and size."""
+    finder = _Anew(name)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _Anew(MetaPathFinder):
+    """Finds one module as Python does, and has it compiled."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """That of the module; None for every other."""
+        spec = PathFinder.find_spec(fullname, path, target) if fullname == self._name else None
+        if spec is None or spec.origin is None or type(spec.loader) is not SourceFileLoader:
+            return None
+        spec.loader = _Compiling(fullname, spec.origin)
+        return spec
+
+
+class _Compiling(SourceFileLoader):
+    """Loads a file without a look at what was compiled of it before."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Of the file as it is."""
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def _source_of(name: str) -> str | None:

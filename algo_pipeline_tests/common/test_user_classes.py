@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import py_compile
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -147,6 +149,22 @@ def test_the_digest_is_that_of_the_source_that_runs_even_when_the_file_has_chang
     (folder / "own_square.py").write_text(GOOD.replace("4.0", "5.0"))
     assert user_class_digest(load_user_class("own_square:Square", Shape, SETTING)) == expected
     assert user_class_source(square) == GOOD
+
+
+@pytest.mark.parametrize("module", ["own_square", "own_shapes.square"])
+def test_what_runs_is_the_file_and_no_compilation_of_another_source_with_its_time_and_size(
+    folder: Path, module: str
+) -> None:
+    file = folder.joinpath(*module.split(".")).with_suffix(".py")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(GOOD)
+    os.utime(file, (1e9, 1e9))
+    py_compile.compile(str(file), doraise=True)
+    file.write_text(GOOD.replace("4.0", "5.0"))
+    os.utime(file, (1e9, 1e9))
+    square = load_user_class(f"{module}:Square", Shape, SETTING)
+    assert square().area() == 5.0
+    assert "5.0" in user_class_source(square)
 
 
 def test_a_module_that_another_one_imports_is_known_from_when_it_is_named(folder: Path) -> None:
