@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from algo_pipeline.common.config import Settings
+from algo_pipeline.common.config import PREFIX, Settings
 
 _DEMO = Path("artifacts/demo")
+_MARKET = ("simulated_seed", "simulated_signal_strength", "simulated_years")
 
 
 def is_demo(settings: Settings) -> bool:
@@ -23,10 +24,17 @@ def ui_command(settings: Settings) -> str:
 
 
 def in_shell(command: str, settings: Settings) -> str:
-    """A command with the settings that it needs to look at the demo, if these are the demo's."""
+    """A command with the settings that it needs to look at the demo and its market, if these are the demo's."""
     if not is_demo(settings):
         return command
-    return f"ALGO_TRADER_ARTIFACTS_DIR={shlex.quote(str(_DEMO))} .venv/bin/{command}"
+    told = {name: getattr(settings, name) for name in _MARKET if _differs(settings, name)}
+    needed = {"artifacts_dir": _DEMO} | told
+    words = (f"{PREFIX}{name.upper()}={shlex.quote(str(value))}" for name, value in needed.items())
+    return f"{' '.join(words)} .venv/bin/{command}"
+
+
+def _differs(settings: Settings, name: str) -> bool:
+    return bool(getattr(settings, name) != Settings.model_fields[name].default)
 
 
 def file_link(path: Path) -> str:

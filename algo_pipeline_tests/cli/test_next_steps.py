@@ -37,6 +37,13 @@ def test_a_command_over_the_demo_carries_its_folder() -> None:
     assert told == "ALGO_TRADER_ARTIFACTS_DIR=artifacts/demo .venv/bin/algo-pipeline status"
 
 
+def test_a_command_over_the_demo_names_the_market_whose_bars_it_computes_from() -> None:
+    demo = Settings(_env_file=None, artifacts_dir=Path("artifacts/demo"), simulated_signal_strength=0.3)
+    told = in_shell("algo-pipeline explain", demo)
+    market = "ALGO_TRADER_SIMULATED_SIGNAL_STRENGTH=0.3"
+    assert told == f"ALGO_TRADER_ARTIFACTS_DIR=artifacts/demo {market} .venv/bin/algo-pipeline explain"
+
+
 def test_a_link_to_a_file_is_whole_and_quoted(checkout: Path) -> None:
     (checkout / "my reports").mkdir()
     link = file_link(Path("my reports") / "report.html")
