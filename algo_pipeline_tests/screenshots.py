@@ -28,7 +28,10 @@ MOST_BYTES = 250_000
 _COLOURS = 128
 _GROUPS = ["market_data", "features", "dataset", "training", "backtesting", "promotion", "comparison", "live"]
 _SLUG = "BTC-USD"
-_KEY_METRIC, _FIRST_SCORE_PX = "oos_log_loss_skill", 45 * 50
+_KEY_METRIC, _NEAR_THE_SCORES_PX, _ABOVE_THE_KEY_PX = "oos_log_loss_skill", 45 * 55, 45 * 3
+_TOP_WITHIN = """(place, list) =>
+    list.scrollTop + place.getBoundingClientRect().top - list.getBoundingClientRect().top"""
+_SCROLL = "(list, top) => { list.scrollTop = top; }"
 _PATIENCE_MS = 120_000
 _SETTLED_MS = 10_000
 
@@ -107,9 +110,11 @@ def show_comparison(page: Page, scene: Scene) -> None:
     page.get_by_role("switch").first.click()
     names, figures = page.get_by_role("grid").first, page.get_by_role("grid").last
     names.get_by_role("link").first.wait_for()
+    names.evaluate(_SCROLL, _NEAR_THE_SCORES_PX)
+    key = names.get_by_text(_KEY_METRIC, exact=True)  # there only once the list is scrolled to near it
+    top = key.evaluate(_TOP_WITHIN, names.element_handle())
     for side in (figures, names):  # two lists, which scroll together under a wheel alone, and then not quite
-        side.evaluate("(list, top) => { list.scrollTop = top; }", _FIRST_SCORE_PX)
-    names.get_by_text(_KEY_METRIC, exact=True).wait_for()
+        side.evaluate(_SCROLL, top - _ABOVE_THE_KEY_PX)
     page.get_by_text("Artifacts", exact=True).first.evaluate("place => place.scrollIntoView({block: 'end'})")
     _settle(page)
 
