@@ -23,6 +23,7 @@ from types import CodeType, ModuleType
 from typing import TypeGuard, TypeVar
 
 from algo_pipeline.common.errors import AlgoPipelineError, ConfigValueError, OtherCodeError, SettingsError
+from algo_pipeline.common.time_limit import time_limit
 
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ SOURCE_KEY = "source_sha256"
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _LOADED_SOURCE = "__algo_pipeline_source__"
 _SHOWN_DIGITS = 12
+_IMPORT_LIMIT_S = 30.0  # an hour of live trading, its exits included, waits for it
 _PROGRAM = Path(__file__).parents[1]
 
 
@@ -168,7 +170,7 @@ def _import(name: str, setting: str) -> ModuleType:
         is_known = hasattr(sys.modules.get(name), _LOADED_SOURCE)
         try:
             source = None if is_known else _source_of(name)
-            with _compiled_anew(name):
+            with _compiled_anew(name), time_limit(_IMPORT_LIMIT_S):
                 module = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):

@@ -11,6 +11,7 @@ import pandas as pd
 from loguru import logger
 
 from algo_pipeline.common.time import BAR
+from algo_pipeline.common.time_limit import time_limit
 from algo_pipeline.common.types import Side, Signal, Symbol
 from algo_pipeline.interfaces.strategy import Outlook, StrategyInterface
 from algo_pipeline.live import entries
@@ -31,6 +32,8 @@ from algo_pipeline.strategy.signal_to_trade import Action, ThresholdStrategy
 
 _SIDES: Mapping[str, Side] = {"enter": Side.BUY, "exit": Side.SELL}
 _UNKNOWN = Outlook(math.nan)
+ANSWER_LIMIT_S = 120.0
+"""How long an hour, its exits included, waits for a champion's features, probability and strategy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +154,23 @@ class Deciding:
         if champion is None:
             return _Says(why_nothing="no champion is deployed")
         try:
-            features = self._feed.features(symbol, self._bar)
-            self._features_exact[symbol] = features.exact
-            if features.row is None:
-                return _Says(why_nothing=features.reason or "no features")
-            outlook = outlook_of(champion, features.row)
-            if not 0.0 <= outlook.probability <= 1.0:
-                return _Says(why_nothing=features.reason or "a feature is not known")
-            strategy = answered(champion.strategy, outlook, self._session.rules.trading.round_trip_cost)
+            with time_limit(ANSWER_LIMIT_S):
+                return self._asked(symbol, champion)
         except Exception as error:
             logger.exception("No probability of {}", symbol)
             self._session.alert(Severity.CRITICAL, "no_probability", f"{symbol}: no probability", repr(error))
             # The log masks secrets.
             return _Says(why_nothing=f"no probability: {type(error).__name__}, told in the log")
+
+    def _asked(self, symbol: Symbol, champion: Champion) -> _Says:
+        features = self._feed.features(symbol, self._bar)
+        self._features_exact[symbol] = features.exact
+        if features.row is None:
+            return _Says(why_nothing=features.reason or "no features")
+        outlook = outlook_of(champion, features.row)
+        if not 0.0 <= outlook.probability <= 1.0:
+            return _Says(why_nothing=features.reason or "a feature is not known")
+        strategy = answered(champion.strategy, outlook, self._session.rules.trading.round_trip_cost)
         self._watching.look(champion, features.row, outlook.probability)
         return _Says(outlook, strategy)
 

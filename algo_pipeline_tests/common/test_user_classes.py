@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from algo_pipeline.common import user_classes
 from algo_pipeline.common.errors import ConfigValueError, OtherCodeError, SettingsError
 from algo_pipeline.common.user_classes import (
     is_reference,
@@ -134,6 +135,12 @@ def test_a_class_with_abstract_methods_left_names_them(folder: Path) -> None:
 def test_an_import_that_breaks_names_the_line(folder: Path, source: str, said: str) -> None:
     (folder / "own_broken.py").write_text(source)
     assert said in _refusal("own_broken:Square")
+
+
+def test_an_import_that_never_ends_is_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_classes, "_IMPORT_LIMIT_S", 0.05)
+    (folder / "own_slow.py").write_text("import threading\n\nthreading.Event().wait(30)\n")
+    assert "TimeoutError: no end after 0.05 s" in _refusal("own_slow:Square")
 
 
 def test_a_text_without_a_class_is_refused_before_anything_is_imported(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from decimal import Decimal
 
@@ -21,6 +22,7 @@ from algo_pipeline.common.errors import (
     UnknownSymbolError,
 )
 from algo_pipeline.interfaces.strategy import Assessment, Band, Outlook, StrategyInterface
+from algo_pipeline.live import deciding
 from algo_pipeline.live.alerts import Severity
 from algo_pipeline.live.champion import BarView
 from algo_pipeline.live.events import Event
@@ -54,6 +56,14 @@ class Tiring(StrategyInterface):
 
     def parameters(self) -> dict[str, float]:
         return {}
+
+
+class Waiting(Tiring):
+    """Waits for what never comes."""
+
+    def band(self, round_trip_cost: float) -> Band:
+        threading.Event().wait(30.0)
+        return super().band(round_trip_cost)
 
 
 def decisions(world: World, bar: pd.Timestamp) -> dict[str, tuple[str, str]]:
@@ -371,6 +381,17 @@ class TestMark:
         world.tick(hour(2))
         assert world.state.killed_at == hour(2)
         assert not any(world.broker.held.values())
+
+    def test_neither_does_a_strategy_that_never_answers(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(deciding, "ANSWER_LIMIT_S", 0.05)
+        world = scripted(tmp_path, {BTC: [0.7, 0.5, 0.5]}, {BTC: [100.0, 100.0, 40.0, 40.0, 40.0]})
+        world.tick(hour(0))
+        world.tick(hour(1))
+        world.champions[BTC].own_strategy = Waiting(1)
+        world.tick(hour(2))
+        assert world.state.killed_at == hour(2)
+        assert not any(world.broker.held.values())
+        assert "no_probability" in world.alerts.codes
 
     def test_a_crazy_bar_neither_marks_nor_trades_nor_kills(self, tmp_path):
         world = scripted(tmp_path, {BTC: [0.7, 0.5, 0.3, 0.5]}, {BTC: [100.0, 100.0, 1.0, 100.0, 100.0, 100.0]})
