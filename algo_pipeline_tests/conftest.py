@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,9 @@ _LONGEST = ("browser", "deploy", "proofs")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, in whatever order they were shuffled into."""
-    items.sort(key=lambda item: item.path.parent.name not in _LONGEST)
+    """The longest first, folder by folder, in whatever order they were shuffled into."""
+    place = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.parent.name, len(place)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,6 +41,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
             return path.parent.name if path.parent.name == "browser" else str(path)
 
     return ByModule(config, log)
+
+
+@pytest.fixture(autouse=True)
+def settings_left_as_found() -> Iterator[None]:
+    """No test may leave a setting to those after it, which run in any order."""
+    before = _settings()
+    yield
+    assert _settings() == before
+
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("ALGO_TRADER_")}
 
 
 @pytest.fixture(scope="session")

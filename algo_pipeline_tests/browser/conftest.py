@@ -44,7 +44,7 @@ def chromium() -> Path:
     return required_program("chromium", "chromium")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(chromium: Path, tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path) -> Iterator[World]:
     with browser_world(tmp_path_factory.mktemp("world"), mlflow_template) as made:
         yield made

@@ -25,9 +25,10 @@ def shop(tmp_path: Path, mlflow_template: Path) -> Workshop:
 
 
 @pytest.fixture
-def command(shop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
+def command(shop: Workshop, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """The command in this process, in a workshop of its own."""
-    with shop.active():
+    # Its own, undone before the workshop is left: a fixture's would be undone after, to what the workshop had set.
+    with shop.active(), pytest.MonkeyPatch.context() as monkeypatch:
 
         def run(*arguments: str, **settings: str) -> Ended:
             return Ended(exit_code(monkeypatch, *arguments, **settings), *capfd.readouterr())
