@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algo_pipeline.backtest.kernel_rules import KernelRules, action_at_close, entry_order
@@ -149,6 +149,7 @@ class TestMarks:
         assert not is_flat(Decimal("1e-9"), 60_000.0, rules)
 
 
+@settings(deadline=None)
 @given(
     probability=st.floats(0, 1) | st.just(math.nan),
     held=st.sampled_from(["0", "0.05", "0.1", "3"]),
@@ -208,6 +209,7 @@ class TestCostAware:
         assert "worth less than the minimum" in decision.reason
 
 
+@settings(deadline=None)
 @given(
     probability=st.floats(0, 1) | st.just(math.nan),
     base_rate=st.floats(0.2, 0.8),
