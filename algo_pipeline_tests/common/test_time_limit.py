@@ -48,6 +48,16 @@ def test_a_limit_within_another_leaves_the_outer_one_in_force() -> None:
     assert 0.15 < time.monotonic() - started < 25.0
 
 
+def _allows_itself_more() -> None:
+    with time_limit(60.0):
+        threading.Event().wait(30.0)
+
+
+def test_a_longer_limit_within_another_does_not_lengthen_it() -> None:
+    with pytest.raises(TimeoutError, match=r"no end after 0\.05 s"), time_limit(0.05):
+        _allows_itself_more()
+
+
 def test_in_another_thread_nothing_is_limited() -> None:
     done: list[bool] = []
 
