@@ -80,7 +80,7 @@ class Workshop:
         """The same at another place, on which a test may work."""
         shutil.copytree(self.root, root, dirs_exist_ok=True, symlinks=True)
         _move_mlflow(root / "mlruns" / "mlflow.db", str(self.root), str(root))
-        return workshop(root, **{key: value for key, value in self.environment.items() if key not in _PLACES})
+        return workshop(root, None, **{key: value for key, value in self.environment.items() if key not in _PLACES})
 
 
 _PLACES = ("ALGO_TRADER_ARTIFACTS_DIR", "ALGO_TRADER_MLFLOW_TRACKING_URI", "DAGSTER_HOME")
