@@ -49,6 +49,23 @@ class Peeking(Small):
         return self.masked(found.assign(range_6=found["range_6"].shift(-1).ffill().fillna(0.0)))
 
 
+class Remembering(Small):
+    """Looks ahead, and says of a bar whatever it said first: later calls with fewer bars find no trace."""
+
+    name = "remembering"
+
+    def build(self, bars: pd.DataFrame) -> pd.DataFrame:
+        """The range of the next bar, as it was once seen."""
+        found = super().build(bars)
+        ahead = found["range_6"].shift(-1).ffill().fillna(0.0)
+        for bar, value in ahead.items():
+            _SAID.setdefault(bar, value)
+        return self.masked(found.assign(range_6=[_SAID[bar] for bar in bars.index]))
+
+
+_SAID: dict[object, float] = {}
+
+
 class ShortWarmup(Small):
     """Claims to know an average after fewer bars than it needs."""
 

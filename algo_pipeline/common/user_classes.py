@@ -126,6 +126,32 @@ def made_with(cls: type[T], parameters: Mapping[str, object]) -> T:
         ) from error
 
 
+def loaded_anew(cls: type[T]) -> type[T]:
+    """The same class of a module that has just begun: it remembers nothing of what was asked before.
+
+    The module's source, as it was loaded, is run once more beside the one in use, which stays; what it imports is
+    shared.
+
+    Raises
+    ------
+    ConfigValueError
+        If the class has no source file.
+    """
+    source, used = user_class_source(cls), sys.modules[cls.__module__]
+    new = ModuleType(used.__name__, used.__doc__)
+    for name in ("__file__", "__package__", "__path__", "__spec__"):
+        if hasattr(used, name):
+            setattr(new, name, getattr(used, name))
+    sys.modules[used.__name__] = new  # where a dataclass looks while it is made
+    try:
+        with time_limit(_IMPORT_LIMIT_S):
+            exec(compile(source, str(used.__file__), "exec"), vars(new))  # noqa: S102 - what was imported already
+    finally:
+        sys.modules[used.__name__] = used
+    found: type[T] = getattr(new, cls.__name__)
+    return found
+
+
 def user_class_reference(cls: type) -> str:
     """What settings call a class: ``module:Class``."""
     return f"{cls.__module__}:{cls.__qualname__}"

@@ -11,7 +11,13 @@ import pandas as pd
 
 from algo_pipeline.common.errors import DataValidationError, OtherCodeError
 from algo_pipeline.common.types import STANDARD_FEATURES
-from algo_pipeline.common.user_classes import load_recorded_class, load_user_class, made_with, user_class_digest
+from algo_pipeline.common.user_classes import (
+    load_recorded_class,
+    load_user_class,
+    loaded_anew,
+    made_with,
+    user_class_digest,
+)
 from algo_pipeline.data.feature_checks import require_definitions, require_distinct, what_is_wrong
 from algo_pipeline.data.feature_choice import STANDARD_CHOICE, FeatureChoice, SetIdentity
 from algo_pipeline.data.feature_registry import FEATURES
@@ -93,6 +99,10 @@ class FeatureSets(FeatureSetInterface):
         parts = [build_own(identity, each, bars) if identity.is_own else each.build(bars) for identity, each in self]
         values = np.column_stack([part.to_numpy() for part in parts])
         return pd.DataFrame(values, index=bars.index, columns=list(self.columns), copy=False)
+
+    def anew(self) -> FeatureSets:
+        """The same sets, each of the user's from a module that has just begun."""
+        return FeatureSets({name: made_with(loaded_anew(type(own)), {}) if name.is_own else own for name, own in self})
 
     def __iter__(self) -> Iterator[tuple[SetIdentity, FeatureSetInterface]]:
         return iter(self._sets.items())

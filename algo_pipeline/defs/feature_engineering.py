@@ -117,4 +117,5 @@ def features_use_no_later_bar(
     from algo_pipeline.research.leakage import judge_causality
 
     sets = pipeline.feature_sets()
-    return finding_result(judge_causality(sets.build, raw_ohlcv, features, sets.warmup_bars))
+    anew = (lambda: sets.anew().build) if sets.own else None
+    return finding_result(judge_causality(sets.build, raw_ohlcv, features, sets.warmup_bars, anew))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -30,10 +32,15 @@ _POISONED_BARS = 6_000
 _POISONINGS = 3
 _CUTS = 120
 _FUTURE_BARS = 25
+_ANEW = 3
 
 
 def judge_causality(
-    build: Build, bars: pd.DataFrame, features: pd.DataFrame, warmup_bars: int = MAX_WARMUP_BARS
+    build: Build,
+    bars: pd.DataFrame,
+    features: pd.DataFrame,
+    warmup_bars: int = MAX_WARMUP_BARS,
+    anew: Callable[[], Build] | None = None,
 ) -> Finding:
     """Whether any feature changes with bars that come later.
 
@@ -45,6 +52,9 @@ def judge_causality(
         All bars, and the stored features of them.
     warmup_bars : int
         Bars until they are all known.
+    anew : callable, optional
+        Gives ``build`` as in a process that has just begun, for code that is not ours: what it remembers of bars that
+        it was once given would hide that it looks ahead.
 
     Notes
     -----
@@ -61,6 +71,9 @@ def judge_causality(
         found += poison_violations(build, tail, whole, first + 7 * n, seed=n)
     cuts = spread_positions(len(bars), _CUTS)
     found += cut_violations(build, bars, features, cuts, warmup_bars + 1, _FUTURE_BARS)
+    if anew is not None:
+        for position in positions[-_ANEW:]:
+            found += truncation_violations(anew(), bars, features, (position,))
     evidence = (
         f"{len(positions)} truncations of all bars, {len(cuts)} of short stretches and {_POISONINGS} poisonings of the "
         "future left no trace."

@@ -18,6 +18,7 @@ from algo_pipeline.data.feature_sets import STANDARD_SETS, FeatureSets, configur
 from algo_pipeline.data.features import build_features
 from algo_pipeline.data.live_features import LiveFeatures, newest_row
 from algo_pipeline.interfaces.features import FeatureSpec
+from algo_pipeline.research.leakage import judge_causality
 from algo_pipeline_tests.market import random_bars, without_rows
 from algo_pipeline_tests.own_parts import (
     Blind,
@@ -27,6 +28,7 @@ from algo_pipeline_tests.own_parts import (
     Misnamed,
     Moody,
     Other,
+    Remembering,
     Scribbler,
     Small,
     reference,
@@ -38,6 +40,26 @@ BARS = without_rows(random_bars(900, seed=5), 700)
 
 def sets(*classes: type) -> FeatureSets:
     return configured_features(("standard", *(reference(each) for each in classes)))
+
+
+class TestMemory:
+    def test_what_a_module_remembers_is_not_there_anew_and_the_used_one_stays(self) -> None:
+        used = configured_features((reference(Remembering),))
+        first = used.build(BARS)
+        assert differs(used.build(BARS.iloc[:500]).to_numpy(), first.iloc[:500].to_numpy()).sum() == 0
+        anew = used.anew()
+        assert differs(anew.build(BARS.iloc[:500]).to_numpy()[-1], first.to_numpy()[499]).any()
+        assert used.anew().choice == used.choice
+        assert type(next(iter(used.own.values()))) is Remembering
+
+    def test_a_feature_that_hides_a_look_ahead_in_its_memory_is_found_by_a_module_that_has_just_begun(self) -> None:
+        used = configured_features((reference(Remembering),))
+        features = used.build(BARS)
+        warmup = used.warmup_bars
+        assert judge_causality(used.build, BARS, features, warmup, lambda: used.anew().build).violations
+        honest = configured_features((SMALL,))
+        finding = judge_causality(honest.build, BARS, honest.build(BARS), warmup, lambda: honest.anew().build)
+        assert not finding.violations
 
 
 class TestJoining:
