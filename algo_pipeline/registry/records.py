@@ -67,11 +67,6 @@ class TrainingRecord:
     files: Mapping[str, bytes]
 
     @property
-    def experiment_name(self) -> str:
-        """``algo-pipeline/<slug>``."""
-        return experiment_name(self.symbol)
-
-    @property
     def model_name(self) -> str:
         """``algo-pipeline-<slug>-<label>``."""
         return registered_model_name(self.symbol, self.label)
@@ -95,11 +90,6 @@ class RunGroup:
     symbol: Symbol
     parent: RunRecord
     children: tuple[RunRecord, ...]
-
-    @property
-    def experiment_name(self) -> str:
-        """The experiment of the symbol's research runs, so that all can be compared."""
-        return experiment_name(self.symbol)
 
 
 @dataclass(frozen=True, slots=True)
