@@ -108,9 +108,11 @@ def test_experiment_and_registered_model_say_what_they_are_and_how_to_compare(st
 def test_a_description_that_somebody_wrote_is_left_alone(store: Store) -> None:
     experiment = store.client.get_experiment_by_name("algo-pipeline/BTC-USD")
     assert experiment is not None
-    describe_experiment(store.client, experiment.experiment_id, {NOTE_TAG: "mine"}, BTC)
-    found = store.client.get_experiment(experiment.experiment_id).tags[NOTE_TAG]
-    assert found == experiment.tags[NOTE_TAG] == experiment_note(BTC)
+    written = {**experiment.tags, NOTE_TAG: "mine"}
+    store.client.set_experiment_tag(experiment.experiment_id, NOTE_TAG, "mine")
+    describe_experiment(store.client, experiment.experiment_id, written, BTC)
+    assert store.client.get_experiment(experiment.experiment_id).tags[NOTE_TAG] == "mine"
+    store.client.set_experiment_tag(experiment.experiment_id, NOTE_TAG, experiment_note(BTC))
 
 
 def test_the_training_data_is_an_input_of_the_run(store: Store) -> None:
