@@ -7,23 +7,17 @@ with what the settings name, and never imported because the file says so.
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.util
 import inspect
 import re
 import sys
-import traceback
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import TypeGuard, TypeVar
 
 from algo_pipeline.common.errors import AlgoPipelineError, ConfigValueError, OtherCodeError, SettingsError
 from algo_pipeline.common.time_limit import time_limit
+from algo_pipeline.common.user_modules import IMPORT_LIMIT_S, LOADED_SOURCE, import_user_module, line_of, read_source
 
 T = TypeVar("T")
 
@@ -34,10 +28,7 @@ SOURCE_KEY = "source_sha256"
 """What documents call the digest of a user's class."""
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-_LOADED_SOURCE = "__algo_pipeline_source__"
 _SHOWN_DIGITS = 12
-_IMPORT_LIMIT_S = 30.0  # an hour of live trading, its exits included, waits for it
-_PROGRAM = Path(__file__).parents[1]
 
 
 def is_reference(text: object) -> TypeGuard[str]:
@@ -65,7 +56,7 @@ def load_user_class(reference: str, base: type[T], setting: str) -> type[T]:
     if not is_reference(reference):
         raise SettingsError(f"{setting} must have the form module:Class; it was {reference!r}.", f"Correct {setting}.")
     module_name, _, class_name = reference.partition(":")
-    module = _import(module_name, setting)
+    module = import_user_module(module_name, setting)
     return _implementation(module, class_name, base, setting)
 
 
@@ -144,7 +135,7 @@ def loaded_anew(cls: type[T]) -> type[T]:
             setattr(new, name, getattr(used, name))
     sys.modules[used.__name__] = new  # where a dataclass looks while it is made
     try:
-        with time_limit(_IMPORT_LIMIT_S):
+        with time_limit(IMPORT_LIMIT_S):
             exec(compile(source, str(used.__file__), "exec"), vars(new))  # noqa: S102 - what was imported already
     finally:
         sys.modules[used.__name__] = used
@@ -171,10 +162,10 @@ def user_class_digest(cls: type) -> str:
 def user_class_source(cls: type) -> str:
     """The source of a class's module; ConfigValueError if it has none."""
     module = sys.modules.get(cls.__module__)
-    loaded = getattr(module, _LOADED_SOURCE, None)
+    loaded = getattr(module, LOADED_SOURCE, None)
     if isinstance(loaded, str):
         return loaded
-    source = _read_source(getattr(module, "__file__", None))
+    source = read_source(getattr(module, "__file__", None))
     if source is None:
         raise ConfigValueError(
             f"The class {cls.__qualname__} of {cls.__module__} has no source file, so that a change of it could not "
@@ -187,89 +178,8 @@ def user_class_source(cls: type) -> str:
 def loaded_sources(references: Iterable[str]) -> dict[str, str]:
     """Sources of the modules of these classes by file name, ``package.module.py``; of those not loaded none."""
     names = {name for reference in references if (name := reference.partition(":")[0]).isascii()}
-    loaded = {name: getattr(sys.modules.get(name), _LOADED_SOURCE, None) for name in sorted(names)}
+    loaded = {name: getattr(sys.modules.get(name), LOADED_SOURCE, None) for name in sorted(names)}
     return {f"{name}.py": source for name, source in loaded.items() if isinstance(source, str)}
-
-
-def _import(name: str, setting: str) -> ModuleType:
-    with _working_folder_if_needed(name):
-        is_known = hasattr(sys.modules.get(name), _LOADED_SOURCE)
-        try:
-            source = None if is_known else _source_of(name)
-            with _compiled_anew(name), time_limit(_IMPORT_LIMIT_S):
-                module = importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-                raise _no_module(name, setting) from None
-            raise _failed(name, setting, error) from error
-        except (Exception, SystemExit) as error:
-            raise _failed(name, setting, error) from error
-    if source is not None:
-        # A process may outlive an edit of the file: what counts is the source that it runs.
-        setattr(module, _LOADED_SOURCE, source)
-    return module
-
-
-@contextmanager
-def _working_folder_if_needed(name: str) -> Iterator[None]:
-    """Let imports look into the working folder last, and only where the module is installed nowhere."""
-    root, folder = name.partition(".")[0], str(Path.cwd())
-    if root in sys.modules or importlib.util.find_spec(root) is not None or folder in sys.path:
-        yield
-        return
-    importlib.invalidate_caches()
-    sys.path.append(folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
-
-
-@contextmanager
-def _compiled_anew(name: str) -> Iterator[None]:
-    """Let a module be compiled from its file: a kept compilation may be of another source of the same time and size."""
-    finder = _Anew(name)
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-
-
-class _Anew(MetaPathFinder):
-    """Finds one module as Python does, and has it compiled."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """That of the module; None for every other."""
-        spec = PathFinder.find_spec(fullname, path, target) if fullname == self._name else None
-        if spec is None or spec.origin is None or type(spec.loader) is not SourceFileLoader:
-            return None
-        spec.loader = _Compiling(fullname, spec.origin)
-        return spec
-
-
-class _Compiling(SourceFileLoader):
-    """Loads a file without a look at what was compiled of it before."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        """Of the file as it is."""
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
-def _source_of(name: str) -> str | None:
-    spec = importlib.util.find_spec(name)
-    return None if spec is None else _read_source(spec.origin)
-
-
-def _read_source(path: str | None) -> str | None:
-    if path is None or not path.endswith(".py") or not Path(path).is_file():
-        return None
-    return Path(path).read_text(encoding="utf-8", errors="replace")
 
 
 def _implementation(module: ModuleType, class_name: str, base: type[T], setting: str) -> type[T]:
@@ -296,43 +206,3 @@ def _nearest_class(module: ModuleType, class_name: str, base: type) -> str:
     ]
     nearest = get_close_matches(class_name, known, n=1, cutoff=0.0)
     return f"Did you mean {nearest[0]!r}?" if nearest else f"Put a class derived from {base.__name__} there."
-
-
-def _no_module(name: str, setting: str) -> SettingsError:
-    *packages, last = name.split(".")
-    folder = Path.cwd().joinpath(*packages)
-    known = sorted(path.stem for path in folder.glob("*.py")) if folder.is_dir() else []
-    nearest = get_close_matches(last, known, n=1, cutoff=0.6)
-    hint = f"Did you mean {'.'.join([*packages, nearest[0]])!r}? " if nearest else ""
-    return SettingsError(
-        f"{setting} names the module {name!r}, which is neither installed nor a file of the working folder "
-        f"{Path.cwd()}.",
-        f"{hint}Correct {setting}, or start the command where the file lies.",
-    )
-
-
-def _failed(name: str, setting: str, error: BaseException) -> SettingsError:
-    return SettingsError(
-        f"{setting} names the module {name!r}, which can't be imported: {line_of(error)}{type(error).__name__}: "
-        f"{error}.",
-        "Correct it there.",
-    )
-
-
-def line_of(error: BaseException) -> str:
-    """Where a user's code broke: its innermost line, in front of those of the packages that it called."""
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}, line {error.lineno}: "
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen") and frame.filename not in (__file__, importlib.__file__)
-    ]
-    written = [frame for frame in frames if not _is_installed(frame.filename)]
-    innermost = (written or frames)[-1:]
-    return "".join(f"{frame.filename}, line {frame.lineno}: " for frame in innermost)
-
-
-def _is_installed(filename: str) -> bool:
-    """Whether a file is of a package or of this program, and not what a user writes."""
-    return "site-packages" in Path(filename).parts or Path(filename).is_relative_to(_PROGRAM)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from algo_pipeline.common.errors import AlgoPipelineError, DataValidationError
 from algo_pipeline.common.schemas import BAR_COLUMNS, bar_values
-from algo_pipeline.common.user_classes import line_of
+from algo_pipeline.common.user_modules import line_of
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ import pandas as pd
 from algo_pipeline.common.errors import AlgoPipelineError, CorruptFileError, OtherCodeError
 from algo_pipeline.common.time import to_utc
 from algo_pipeline.common.types import FloatArray, Symbol
-from algo_pipeline.common.user_classes import line_of
+from algo_pipeline.common.user_modules import line_of
 from algo_pipeline.data.feature_check import FeatureCheck
 from algo_pipeline.data.feature_choice import volatility_of
 from algo_pipeline.registry.bundle import ChampionBundle

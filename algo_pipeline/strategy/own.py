@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from algo_pipeline.common.errors import AlgoPipelineError, ConfigValueError
-from algo_pipeline.common.user_classes import line_of, user_class_reference
+from algo_pipeline.common.user_classes import user_class_reference
+from algo_pipeline.common.user_modules import line_of
 from algo_pipeline.interfaces.strategy import Assessment, Assessments, Band, Outlook, Outlooks, StrategyInterface
 from algo_pipeline.strategy.catalog import is_built_in
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from algo_pipeline.common import user_classes
+from algo_pipeline.common import user_modules
 from algo_pipeline.common.errors import ConfigValueError, OtherCodeError, SettingsError
 from algo_pipeline.common.user_classes import (
     is_reference,
@@ -138,7 +138,7 @@ def test_an_import_that_breaks_names_the_line(folder: Path, source: str, said: s
 
 
 def test_an_import_that_never_ends_is_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user_classes, "_IMPORT_LIMIT_S", 0.05)
+    monkeypatch.setattr(user_modules, "IMPORT_LIMIT_S", 0.05)
     (folder / "own_slow.py").write_text("import threading\n\nthreading.Event().wait(30)\n")
     assert "TimeoutError: no end after 0.05 s" in _refusal("own_slow:Square")
 
